@@ -1,0 +1,127 @@
+//! The vocabulary of Atelier and the contract of an adapter.
+//!
+//! Everything above this crate speaks in its words: a [`Work`] is what one vendor is asked to
+//! do, a [`Model`] says what a vendor can do, a [`Quote`] what it would cost, a [`Charge`] what it
+//! did cost, and an [`Error`] what went wrong, whose fault it was and whether trying again is safe.
+//! The crate does no I/O.
+//!
+//! # Why this shape
+//! Three kinds of vendor had to fit one flow: a synchronous call (Zekron), a queue with a flat
+//! subscription (`ZSky`) and an estimate/generate pair in credits (Generor). So [`Provider::submit`]
+//! answers [`Submitted::Finished`] *or* [`Submitted::Running`], money is always micro-US-dollars
+//! with an upper bound, and every difference between vendors is data in [`Description`], never a
+//! second method. The trait has no default bodies: a default that succeeds is a bug that compiles.
+//!
+//! An adapter translates. It never retries, never sleeps, never writes a record; each request it
+//! sends after the first of a call goes through [`Pace`], so that the vendor's limits hold.
+#![warn(missing_docs)]
+
+mod capability;
+mod clock;
+mod error;
+mod id;
+mod media;
+mod money;
+mod outcome;
+mod price;
+mod sink;
+mod work;
+
+pub use capability::{
+    Audio, Capabilities, Delivery, Description, Durations, InputRule, Limits, LowBalance, Model,
+    RateWindow, Recovery, Sizes, Unsupported,
+};
+pub use clock::{Clock, ManualClock, Sleep, SystemClock, Timestamp};
+pub use error::{Blame, Error, ErrorKind, Result, Retry};
+pub use id::{Entropy, Ids};
+pub use media::{AspectRatio, ImageFormat, Kind, Size};
+pub use money::{MicroUsd, ParseMoneyError};
+pub use outcome::{
+    AccountStatus, Allowance, AllowanceUse, Charge, Finished, Found, HoldReason, Lost, Output,
+    Polled, Recovered, RemoteOutput, Submitted, Ticket, VendorHold,
+};
+pub use price::{Price, Quote, QuoteSource, Tariff};
+pub use sink::{OutputHint, OutputSink, OutputWriter, Receipt, SinkError};
+pub use work::{Adjustment, Adjustments, Input, Role, Work};
+
+use std::{fmt::Debug, sync::Arc};
+
+use secrecy::SecretString;
+
+/// Waits for this account's turn to send one more request, and counts it.
+///
+/// The engine owns the vendor's rate window; an adapter awaits [`Pace::turn`] before every request
+/// except the first request of [`Provider::submit`], whose turn the engine has already taken.
+#[async_trait::async_trait]
+pub trait Pace: Send + Sync {
+    /// Returns once the account's documented limits allow one more request.
+    async fn turn(&self) -> Result<()>;
+}
+
+/// What every call to a vendor carries: whose credential, and how to keep to the limits.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// The account's name in the configuration; for messages, never sent.
+    pub account: &'a str,
+    /// The credential. Exposed only while a header is written.
+    pub key: &'a SecretString,
+    /// The account's turn-taking for further requests.
+    pub pace: &'a dyn Pace,
+}
+
+impl Debug for Call<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call").field("account", &self.account).finish_non_exhaustive()
+    }
+}
+
+/// One vendor's API, translated.
+///
+/// Every method takes `&self` and may run many times at once; an adapter keeps no state that
+/// matters after a restart.
+#[async_trait::async_trait]
+pub trait Provider: Send + Sync + Debug {
+    /// Models, capabilities, documented limits and prices: data, at no cost.
+    fn describe(&self) -> Arc<Description>;
+
+    /// What this work would cost in micro-US-dollars: an expectation, an upper bound, and how it is
+    /// known. Refuses with [`ErrorKind::Unsupported`] what the model does not advertise.
+    async fn quote(&self, call: Call<'_>, work: &Work) -> Result<Quote>;
+
+    /// Asks the vendor to do the work. Bytes that come with the answer stream into `sink`.
+    ///
+    /// # Errors
+    /// [`Retry::Unknown`] whenever the vendor may have charged; the caller then asks [`recover`].
+    ///
+    /// [`recover`]: Provider::recover
+    async fn submit(
+        &self,
+        call: Call<'_>,
+        work: &Work,
+        sink: &mut dyn OutputSink,
+    ) -> Result<Submitted>;
+
+    /// Looks at a queued job. A terminal answer stays terminal, however often it is asked for.
+    async fn poll(&self, call: Call<'_>, ticket: &Ticket) -> Result<Polled>;
+
+    /// Fetches one output that the vendor keeps for us, into `writer`. The vendor's credential goes
+    /// only where the vendor's own pages say it must.
+    async fn fetch(
+        &self,
+        call: Call<'_>,
+        output: &RemoteOutput,
+        writer: &mut dyn OutputWriter,
+    ) -> Result<()>;
+
+    /// Ends the vendor's keeping of a result, or a job where the vendor can; idempotent.
+    async fn cancel(&self, call: Call<'_>, ticket: &Ticket) -> Result<()>;
+
+    /// What the vendor's books say of a submit whose answer was lost.
+    async fn recover(&self, call: Call<'_>, lost: &Lost) -> Result<Recovered>;
+
+    /// Balance and allowances of the account, as the vendor tells them now.
+    async fn account(&self, call: Call<'_>) -> Result<AccountStatus>;
+
+    /// Replaces the credential at the vendor and returns the new one.
+    async fn rotate(&self, call: Call<'_>) -> Result<SecretString>;
+}
