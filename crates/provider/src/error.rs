@@ -71,8 +71,12 @@ pub enum Retry {
 
 /// An error with what every layer above needs to decide, and no more.
 #[derive(Clone, thiserror::Error)]
-#[error("{public}")]
-pub struct Error {
+#[error("{}", .0.public)]
+pub struct Error(Box<Inner>);
+
+/// Boxed, so that a `Result` is no larger than its good half.
+#[derive(Clone)]
+struct Inner {
     kind: ErrorKind,
     blame: Blame,
     retry: Retry,
@@ -87,7 +91,7 @@ pub struct Error {
 impl Error {
     /// An error of this kind; `public` may be shown to any caller and holds no vendor's text.
     pub fn new(kind: ErrorKind, blame: Blame, retry: Retry, public: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Inner {
             kind,
             blame,
             retry,
@@ -97,7 +101,7 @@ impl Error {
             vendor_code: None,
             unsupported: Vec::new(),
             charge: None,
-        }
+        }))
     }
 
     /// What the model does not advertise, refused before a byte was sent.
@@ -105,88 +109,88 @@ impl Error {
         let said: Vec<&str> = reasons.iter().map(|r| r.reason.as_str()).collect();
         let public = said.join("; ");
         let mut error = Self::new(ErrorKind::Unsupported, Blame::Caller, Retry::No, public);
-        error.unsupported = reasons;
+        error.0.unsupported = reasons;
         error
     }
 
     /// Adds what operators may read and callers may not (the vendor's own words, causes).
     #[must_use]
     pub fn with_private(mut self, private: impl Into<String>) -> Self {
-        self.private = private.into();
+        self.0.private = private.into();
         self
     }
 
     /// Adds the vendor's HTTP status.
     #[must_use]
     pub fn with_status(mut self, status: u16) -> Self {
-        self.status = Some(status);
+        self.0.status = Some(status);
         self
     }
 
     /// Adds the vendor's own error code, kept for its support.
     #[must_use]
     pub fn with_vendor_code(mut self, code: Option<String>) -> Self {
-        self.vendor_code = code;
+        self.0.vendor_code = code;
         self
     }
 
     /// Says what the vendor charged although it failed.
     #[must_use]
     pub fn with_charge(mut self, charge: Charge) -> Self {
-        self.charge = Some(charge);
+        self.0.charge = Some(charge);
         self
     }
 
     /// The same error with another word on trying again.
     #[must_use]
     pub fn with_retry(mut self, retry: Retry) -> Self {
-        self.retry = retry;
+        self.0.retry = retry;
         self
     }
 
     /// What happened.
     pub fn kind(&self) -> ErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// Whose fault it was.
     pub fn blame(&self) -> Blame {
-        self.blame
+        self.0.blame
     }
 
     /// Whether trying again is safe.
     pub fn retry(&self) -> Retry {
-        self.retry
+        self.0.retry
     }
 
     /// What any caller may read.
     pub fn public(&self) -> &str {
-        &self.public
+        &self.0.public
     }
 
     /// What operators may read; never a credential.
     pub fn private(&self) -> &str {
-        &self.private
+        &self.0.private
     }
 
     /// The vendor's HTTP status, if it gave one.
     pub fn status(&self) -> Option<u16> {
-        self.status
+        self.0.status
     }
 
     /// The vendor's own error code, if it gave one.
     pub fn vendor_code(&self) -> Option<&str> {
-        self.vendor_code.as_deref()
+        self.0.vendor_code.as_deref()
     }
 
     /// Each capability that is missing, for [`ErrorKind::Unsupported`].
     pub fn reasons(&self) -> &[Unsupported] {
-        &self.unsupported
+        &self.0.unsupported
     }
 
     /// What was charged although it failed, where the vendor said so.
     pub fn charge(&self) -> Option<&Charge> {
-        self.charge.as_ref()
+        self.0.charge.as_ref()
     }
 }
 
@@ -194,9 +198,9 @@ impl fmt::Debug for Error {
     /// For logs: everything but the empty parts. The private text was redacted where it was made.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Error");
-        out.field("kind", &self.kind).field("blame", &self.blame).field("retry", &self.retry);
-        out.field("public", &self.public).field("private", &self.private);
-        out.field("status", &self.status).field("vendor_code", &self.vendor_code);
+        out.field("kind", &self.0.kind).field("blame", &self.0.blame).field("retry", &self.0.retry);
+        out.field("public", &self.0.public).field("private", &self.0.private);
+        out.field("status", &self.0.status).field("vendor_code", &self.0.vendor_code);
         out.finish_non_exhaustive()
     }
 }

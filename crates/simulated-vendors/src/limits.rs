@@ -20,7 +20,7 @@ struct Usage {
 impl Usage {
     fn forget_before_window(&mut self, now_ms: i64) {
         // A clock that was set back leaves stamps in the future: they are no part of this minute either.
-        self.admitted_at.retain(|at| *at <= now_ms && now_ms - *at < WINDOW_MS);
+        self.admitted_at.retain(|at| *at <= now_ms && now_ms.saturating_sub(*at) < WINDOW_MS);
     }
 }
 

@@ -12,7 +12,7 @@ const REMEMBERED: usize = 1000;
 
 /// One received request.
 #[derive(Debug, Clone, Serialize)]
-pub struct RequestRecord {
+pub(crate) struct RequestRecord {
     number: u64,
     method: String,
     path: String,
@@ -37,7 +37,7 @@ pub(crate) struct RequestLog(Mutex<Inner>);
 
 /// Counts of everything received since start or reset.
 #[derive(Debug, Clone, Serialize)]
-pub struct RequestCounts {
+pub(crate) struct RequestCounts {
     total: u64,
     by_class: BTreeMap<String, u64>,
     by_status: BTreeMap<String, u64>,
