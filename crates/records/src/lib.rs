@@ -1,1 +1,93 @@
-//! Under construction.
+//! The truth, transactional: teams, keys, generations, attempts, holds, assets and the ledger.
+//!
+//! # Why changes are data
+//! A generation's life is a row before it is an act, and every step of it touches several tables at
+//! once: settling books a charge, frees a hold, claims the vendor's work, names the asset and ends
+//! the generation, or does none of it. So the writing side of [`Records`] is one method:
+//! [`Records::apply`] takes a list of [`Change`]s and makes all of them or none. The engine composes
+//! them; a backend may commit many callers' lists in one go (group commit) without their knowing.
+//!
+//! # Why `SQLite` is spoken to directly
+//! One thread owns the writing connection and runs prepared statements without a task switch for
+//! each; that keeps a whole settlement at a few tens of microseconds. An asynchronous driver puts a
+//! channel round trip between any two statements.
+//!
+//! This room never knows how fast, shared state is kept (`coordination`), nor where bytes lie
+//! (`assets`): an asset here is a name and its facts.
+
+mod change;
+mod error;
+mod model;
+mod page;
+pub mod sqlite;
+#[cfg(any(test, feature = "suite"))]
+pub mod suite;
+
+pub use change::{Booking, Change, EndAttempt, EndGeneration, NewAttempt, NewGeneration};
+pub use error::{Error, Result};
+pub use model::{
+    Asset, Attempt, AttemptState, Cost, Failure, Generation, Idempotency, Key, KeyHash,
+    LedgerEntry, Lost, Outcome, OutputRecord, Remote, Scope, Status, Team, Unfinished, Usage,
+    UsageRow,
+};
+pub use page::{Cursor, Page};
+
+use provider::{Kind, MicroUsd, Timestamp};
+
+/// The records. Every method may be called from many tasks at once.
+#[async_trait::async_trait]
+pub trait Records: Send + Sync + std::fmt::Debug {
+    /// Makes all of these changes, durably, or none.
+    async fn apply(&self, changes: Vec<Change>) -> Result<()>;
+
+    /// Like [`apply`](Records::apply) for what is not worth waiting for: it is written with the next
+    /// commit, and a failure is logged.
+    fn apply_soon(&self, changes: Vec<Change>);
+
+    /// The value under `name`; `value` is stored and returned where there was none.
+    async fn setting(&self, name: &str, value: String) -> Result<String>;
+
+    /// The value under `name`, if there is one.
+    async fn find_setting(&self, name: &str) -> Result<Option<String>>;
+
+    /// Teams, newest first.
+    async fn teams(&self, page: Page) -> Result<Vec<Team>>;
+    /// One team.
+    async fn team(&self, id: &str) -> Result<Option<Team>>;
+    /// Keys, of one team or all, newest first.
+    async fn keys(&self, team: Option<&str>, page: Page) -> Result<Vec<Key>>;
+    /// The key with this hash and its team, whether it is still good or not.
+    async fn key_by_hash(&self, hash: &KeyHash) -> Result<Option<(Key, Team)>>;
+
+    /// One generation of a team.
+    async fn generation(&self, team: &str, id: &str) -> Result<Option<Generation>>;
+    /// A team's generations, newest first, of one kind or all.
+    async fn generations(
+        &self,
+        team: &str,
+        kind: Option<Kind>,
+        page: Page,
+    ) -> Result<Vec<Generation>>;
+    /// Every generation that has not ended, with what is needed to go on.
+    async fn unfinished(&self) -> Result<Vec<Unfinished>>;
+    /// The generation that an idempotency key stands for, if the key was used.
+    async fn idempotent(&self, team: &str, key: &str) -> Result<Option<Idempotency>>;
+
+    /// What is held for a team's attempts that are neither booked nor over.
+    async fn held(&self, team: &str) -> Result<MicroUsd>;
+
+    /// One asset.
+    async fn asset(&self, id: &str) -> Result<Option<Asset>>;
+    /// Assets that expired before `now`, at most `limit`.
+    async fn expired_assets(&self, now: Timestamp, limit: u32) -> Result<Vec<String>>;
+    /// Which of these assets nobody has ever recorded.
+    async fn unknown_assets(&self, ids: Vec<String>) -> Result<Vec<String>>;
+
+    /// When requests were sent to vendors' accounts since then, oldest first: `(account id, time)`.
+    async fn calls_since(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>>;
+
+    /// What a team was charged in a span, by day, provider, model and kind.
+    async fn usage(&self, team: &str, from: Timestamp, to: Timestamp) -> Result<Usage>;
+    /// Ledger entries, newest first, of one team or all.
+    async fn ledger(&self, team: Option<&str>, page: Page) -> Result<Vec<LedgerEntry>>;
+}

@@ -1,0 +1,106 @@
+//! An account's turns: its slots for calls at once, and its sliding windows of calls.
+
+use std::fmt;
+
+use provider::{Limits, Timestamp};
+
+/// Hands out turns at accounts, so that a vendor's documented limits hold.
+///
+/// A *lease* is one paid call: it holds a slot until it is dropped and counts once in the windows.
+/// A *turn* is one further request (a poll, a look at the balance): it counts, but holds no slot.
+/// Both wait in the order of asking. Leases go before turns, because they are what callers wait
+/// for; one turn in five goes first all the same, because polls that starve leave paid work
+/// unfetched.
+#[async_trait::async_trait]
+pub trait Turns: Send + Sync + fmt::Debug {
+    /// A lease, if it can be had now and nobody waits for one.
+    ///
+    /// # Errors
+    /// [`Busy`] otherwise; nothing is counted then.
+    async fn try_lease(&self, account: &str, limits: &Limits) -> Result<Lease, Busy>;
+
+    /// A lease as soon as it is this caller's turn. A dropped future gives its place up.
+    ///
+    /// # Errors
+    /// [`Busy`] once it is certain that there is none by the deadline, which may be well before it.
+    async fn lease(
+        &self,
+        account: &str,
+        limits: &Limits,
+        deadline: Option<Timestamp>,
+    ) -> Result<Lease, Busy>;
+
+    /// One call of the windows as soon as it is this caller's turn.
+    ///
+    /// # Errors
+    /// As for [`lease`](Turns::lease).
+    async fn turn(
+        &self,
+        account: &str,
+        limits: &Limits,
+        deadline: Option<Timestamp>,
+    ) -> Result<(), Busy>;
+
+    /// Hands out nothing at this account before `until`: the vendor said so (429, `Retry-After`).
+    /// An earlier moment than one already told changes nothing.
+    async fn pause(&self, account: &str, until: Timestamp);
+
+    /// Counts calls that were sent before a restart, in any order; once, before the first lease.
+    async fn restore(&self, account: &str, sent: &[Timestamp]);
+
+    /// The slot of a call that a killed process left behind: taken whatever the limits say and
+    /// counted in no window, to be dropped when the call is resolved.
+    async fn adopt(&self, account: &str) -> Lease;
+
+    /// How busy the account is now.
+    async fn load(&self, account: &str, limits: &Limits) -> Load;
+}
+
+/// No turn now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the account's limits allow no call now")]
+pub struct Busy {
+    /// The earliest moment that the windows allow; none where only the end of a call in flight
+    /// makes room.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// How busy an account is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Load {
+    /// Slots taken.
+    pub in_flight: u32,
+    /// Calls within the longest window.
+    pub calls_in_window: u32,
+    /// Those who wait for a lease or a turn.
+    pub waiting: usize,
+    /// When windows and pauses allow a call again; none where they do now.
+    pub free_at: Option<Timestamp>,
+}
+
+/// One slot at an account. Dropped, it is free again.
+pub struct Lease(Option<Box<dyn FnOnce() + Send + Sync>>);
+
+impl Lease {
+    /// A lease that runs `free` when it ends; for implementations.
+    pub fn new(free: impl FnOnce() + Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(free)))
+    }
+
+    /// Ends it; the same as dropping it, for places where that should be seen.
+    pub fn release(self) {}
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(free) = self.0.take() {
+            free();
+        }
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease").finish_non_exhaustive()
+    }
+}

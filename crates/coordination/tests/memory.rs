@@ -1,0 +1,242 @@
+//! The suite over the implementation for one process, and what is this implementation's own.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use coordination::{
+    Events, Fingerprints, Lease, Turns,
+    memory::{MemoryEvents, MemoryFingerprints, MemoryTurns},
+    suite,
+};
+use proptest::prelude::*;
+use provider::{Clock, Limits, ManualClock, RateWindow, SystemClock, Timestamp};
+
+fn turns() -> (MemoryTurns, ManualClock) {
+    let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
+    (MemoryTurns::new(Arc::new(clock.clone()), Duration::ZERO), clock)
+}
+
+macro_rules! checks {
+    ($($room:ident($make:expr) { $($check:ident($($argument:tt)*);)* })*) => {$($(
+        #[tokio::test]
+        async fn $check() {
+            let made = $make;
+            checks!(@call $room $check made $($argument)*);
+        }
+    )*)*};
+    (@call $room:ident $check:ident $made:ident turns) => { suite::$room::$check(&$made.0).await };
+    (@call $room:ident $check:ident $made:ident turns, clock) => {
+        suite::$room::$check(&$made.0, &$made.1).await
+    };
+    (@call $room:ident $check:ident $made:ident it) => { suite::$room::$check(&$made).await };
+}
+
+checks! {
+    turns(turns()) {
+        slots_hold(turns);
+        windows_slide(turns, clock);
+        waiting_is_fair(turns);
+        windows_wake(turns, clock);
+        deadlines_end_waiting(turns, clock);
+        leaving_passes_on(turns);
+        leases_go_first(turns, clock);
+        turns_need_no_slot(turns);
+        a_pause_holds(turns, clock);
+        a_restart_forgets_nothing(turns, clock);
+        an_adopted_slot_lets_turns_go(turns, clock);
+        the_load_is_told(turns, clock);
+    }
+    events(MemoryEvents::default()) {
+        watchers_are_told(it);
+        the_newest_wins(it);
+        late_watchers_see_the_future_only(it);
+    }
+    fingerprints(MemoryFingerprints::default()) {
+        equal_attempts_run_together(it);
+        a_lost_attempt_is_alone(it);
+        only_equals_wait(it);
+        lost_ones_do_not_block_each_other(it);
+        waiters_begin_together(it);
+        a_second_loss_holds_sleepers(it);
+        an_adopted_loss_counts(it);
+    }
+}
+
+#[tokio::test]
+async fn channels_live_while_somebody_watches() {
+    let events = MemoryEvents::default();
+    events.publish("gen_a", Arc::new(1));
+    assert_eq!(events.watched(), 0);
+    let one = events.subscribe("gen_a");
+    let two = events.subscribe("gen_a");
+    assert_eq!(events.watched(), 1);
+    drop(one);
+    assert_eq!(events.watched(), 1);
+    drop(two);
+    assert_eq!(events.watched(), 0);
+}
+
+#[tokio::test]
+async fn fingerprints_are_forgotten_when_over() {
+    let prints = MemoryFingerprints::default();
+    let flight = prints.enter("a", b"cat").await;
+    let lost = prints.enter("a", b"cat").await.into_lost();
+    assert_eq!(prints.tracked(), 1);
+    drop(flight);
+    drop(lost);
+    assert_eq!(prints.tracked(), 0);
+}
+
+#[tokio::test]
+async fn the_margin_lengthens_windows() {
+    let clock = ManualClock::at(Timestamp::from_millis(0));
+    let turns = MemoryTurns::new(Arc::new(clock.clone()), Duration::from_millis(20));
+    let window = RateWindow { span: Duration::from_millis(100), calls: 1 };
+    let limits = Limits { concurrent: None, windows: vec![window], work_ceiling: Duration::ZERO };
+    turns.turn("a", &limits, None).await.unwrap();
+    let busy = turns.try_lease("a", &limits).await.unwrap_err();
+    assert_eq!(busy.retry_at, Some(Timestamp::from_millis(120)));
+}
+
+/// Many tasks on many threads: never more at once than slots, and everybody is served.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_crowd_is_served_within_the_slots() {
+    let turns = Arc::new(MemoryTurns::new(Arc::new(SystemClock), Duration::ZERO));
+    let limits = Arc::new(Limits {
+        concurrent: Some(5),
+        windows: vec![RateWindow { span: Duration::from_millis(2), calls: 50 }],
+        work_ceiling: Duration::ZERO,
+    });
+    let at_once = Arc::new(AtomicU32::new(0));
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..600_u32 {
+        let (turns, limits, at_once) =
+            (Arc::clone(&turns), Arc::clone(&limits), Arc::clone(&at_once));
+        tasks.spawn(async move {
+            if number % 3 == 0 {
+                turns.turn("a", &limits, None).await.unwrap();
+                return;
+            }
+            let lease = turns.lease("a", &limits, None).await.unwrap();
+            assert!(at_once.fetch_add(1, Ordering::SeqCst) < 5);
+            tokio::task::yield_now().await;
+            at_once.fetch_sub(1, Ordering::SeqCst);
+            drop(lease);
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    let load = turns.load("a", &limits).await;
+    assert_eq!((load.in_flight, load.waiting), (0, 0));
+}
+
+type Asked<'a> = Pin<Box<dyn Future<Output = Option<Lease>> + Send + 'a>>;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Lease,
+    Turn,
+    GiveUp(usize),
+    Free(usize),
+    Advance(u64),
+    Pause(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => Just(Step::Lease),
+        3 => Just(Step::Turn),
+        1 => any::<usize>().prop_map(Step::GiveUp),
+        3 => any::<usize>().prop_map(Step::Free),
+        4 => (1_u64..400).prop_map(Step::Advance),
+        1 => (1_u64..400).prop_map(Step::Pause),
+    ]
+}
+
+/// Polls every waiter that was asked for, in the given order, until nobody moves any more.
+async fn settle(waiting: &mut Vec<Asked<'_>>, held: &mut Vec<Lease>) -> usize {
+    let mut served = 0;
+    loop {
+        let before = waiting.len();
+        let mut still = Vec::new();
+        for mut asked in waiting.drain(..) {
+            let polled = poll_fn(|cx| Poll::Ready(asked.as_mut().poll(cx))).await;
+            match polled {
+                Poll::Ready(lease) => held.extend(lease),
+                Poll::Pending => still.push(asked),
+            }
+        }
+        *waiting = still;
+        served += before - waiting.len();
+        if waiting.len() == before {
+            return served;
+        }
+    }
+}
+
+proptest! {
+    /// Whatever happens in whatever order: slots and windows hold, nobody waits while the account
+    /// is free, and in the end everybody is served.
+    #[test]
+    fn limits_hold_and_nobody_is_forgotten(
+        steps in prop::collection::vec(step(), 1..80),
+        slots in 1_u32..4,
+        calls in 1_u32..5,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (turns, clock) = turns();
+            let span = Duration::from_millis(500);
+            let limits = Limits {
+                concurrent: Some(slots),
+                windows: vec![RateWindow { span, calls }],
+                work_ceiling: Duration::ZERO,
+            };
+            let mut waiting: Vec<Asked<'_>> = Vec::new();
+            let mut held: Vec<Lease> = Vec::new();
+            let mut sent: Vec<Timestamp> = Vec::new();
+            let lease = || async { turns.lease("a", &limits, None).await.ok() };
+            let turn = || async { turns.turn("a", &limits, None).await.ok().and(None) };
+            for step in steps {
+                match step {
+                    Step::Lease => waiting.push(Box::pin(lease())),
+                    Step::Turn => waiting.push(Box::pin(turn())),
+                    Step::GiveUp(n) if !waiting.is_empty() => {
+                        drop(waiting.remove(n % waiting.len()));
+                    }
+                    Step::Free(n) if !held.is_empty() => drop(held.remove(n % held.len())),
+                    Step::Advance(millis) => clock.advance(Duration::from_millis(millis)),
+                    Step::Pause(millis) => {
+                        turns.pause("a", clock.now().plus(Duration::from_millis(millis))).await;
+                    }
+                    Step::GiveUp(_) | Step::Free(_) => {}
+                }
+                let served = settle(&mut waiting, &mut held).await;
+                sent.extend(std::iter::repeat_n(clock.now(), served));
+                let recent = sent.iter().filter(|at| at.plus(span) > clock.now()).count();
+                prop_assert!(recent <= usize::try_from(calls).unwrap(), "{} calls", recent);
+                prop_assert!(held.len() <= usize::try_from(slots).unwrap());
+                let load = turns.load("a", &limits).await;
+                prop_assert_eq!(load.waiting, waiting.len());
+                let free = load.free_at.is_none() && held.len() < usize::try_from(slots).unwrap();
+                prop_assert!(!free || waiting.is_empty(), "waiting at a free account");
+            }
+            for _ in 0..200 {
+                held.clear();
+                clock.advance(span);
+                settle(&mut waiting, &mut held).await;
+            }
+            prop_assert!(waiting.is_empty(), "{} never served", waiting.len());
+            Ok(())
+        })?;
+    }
+}

@@ -1,0 +1,275 @@
+//! One attempt: submit, follow, settle; and what an error means for the next one.
+
+use std::time::Duration;
+
+use coordination::{Flight, Lease, LostFlight};
+use provider::{Call, Error, ErrorKind, Input, Polled, Retry, Submitted, Ticket, Timestamp, Work};
+use records::{Attempt, Change, EndAttempt, Failure, Lost, Outcome};
+
+pub(crate) use crate::tries::Opening;
+use crate::{
+    Code, Engine,
+    drive::{Journey, failure},
+    market::Account,
+    plan::{Step, work},
+    settle::Made,
+    turns::AccountPace,
+};
+
+/// How long an account rests after «slow down» without a time.
+const PAUSE: Duration = Duration::from_secs(5);
+/// The longest that a vendor's `Retry-After` is believed.
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+
+/// What an attempt means for its call.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// Done.
+    Made(Box<Made>),
+    /// The vendor's safety check stopped it.
+    Blocked,
+    /// Not here; the next step may.
+    Next(Failure),
+    /// Here or elsewhere, after a rest.
+    Again(Failure, Rest),
+    /// Nobody may try again: the first one may have been charged.
+    Over(Failure),
+}
+
+/// How to rest before the next try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// The account is paused; its queue waits.
+    Paused,
+    /// A growing span.
+    Backoff,
+}
+
+/// An attempt under way, whether it was begun here or by a process that died.
+#[derive(Debug)]
+pub(crate) struct Underway<'a> {
+    pub(crate) journey: &'a Journey,
+    pub(crate) step: &'a Step,
+    pub(crate) id: String,
+    pub(crate) count: u8,
+    pub(crate) upper: provider::MicroUsd,
+    pub(crate) started_at: Timestamp,
+    /// Held until the vendor can no longer be working on it.
+    pub(crate) lease: Option<Lease>,
+    pub(crate) equal: Equal,
+}
+
+/// An attempt's place among equal work at the same account.
+#[derive(Debug)]
+pub(crate) enum Equal {
+    /// Under way.
+    Flight(Flight),
+    /// Its answer is lost.
+    Lost(LostFlight),
+    /// Its work has a name at the vendor already.
+    Named,
+}
+
+impl Opening {
+    /// Runs the attempt whose row is written.
+    pub(crate) async fn run(self, journey: &Journey) -> Verdict {
+        let underway = Underway {
+            journey,
+            step: &journey.steps[self.step],
+            id: self.row.id,
+            count: self.row.count,
+            upper: self.row.upper,
+            started_at: self.row.at,
+            lease: Some(self.lease),
+            equal: Equal::Flight(self.equal),
+        };
+        underway.submit().await
+    }
+}
+
+impl Underway<'_> {
+    async fn submit(self) -> Verdict {
+        let work = match self.work_with_bytes().await {
+            Ok(work) => work,
+            Err(failure) => {
+                self.close(Outcome::Failed, Some("an input could not be read".to_owned())).await;
+                return Verdict::Over(failure);
+            }
+        };
+        let engine = &self.journey.engine;
+        let mut session = engine.session();
+        let pace = AccountPace::new(engine, self.account());
+        let adapter = &self.step.listing.vendor.adapter;
+        let answer = adapter.submit(self.call(&pace), &work, &mut session).await;
+        drop(work);
+        match answer {
+            Ok(Submitted::Finished(finished)) => self.settle(finished, session).await,
+            Ok(Submitted::Running(ticket)) => self.follow(ticket).await,
+            Err(error) => self.fail(error).await,
+        }
+    }
+
+    /// Follows a queued job to its end.
+    pub(crate) async fn follow(self, ticket: Ticket) -> Verdict {
+        let engine = self.journey.engine.clone();
+        let written = Change::Ticket { attempt: self.id.clone(), ticket: ticket.reference.clone() };
+        engine.must_apply(vec![written]).await;
+        let pace = AccountPace::new(&engine, self.account());
+        let mut look_after = ticket.look_after;
+        loop {
+            let clock = engine.clock();
+            clock.sleep_until(clock.now().plus(look_after)).await;
+            let adapter = &self.step.listing.vendor.adapter;
+            match adapter.poll(self.call(&pace), &ticket).await {
+                Ok(Polled::Running { look_after: next, progress }) => {
+                    look_after = next;
+                    if let Some(percent) = progress {
+                        tracing::debug!(attempt = %self.id, percent, "running");
+                    }
+                }
+                Ok(Polled::Finished(finished)) => {
+                    let session = engine.session();
+                    return self.settle(finished, session).await;
+                }
+                // A poll is a read: asking again costs nothing.
+                Err(error) if matches!(error.retry(), Retry::Safe { .. }) => {
+                    look_after = (look_after * 2).min(Duration::from_secs(60));
+                }
+                Err(error) => return self.fail(error).await,
+            }
+        }
+    }
+
+    /// What an error means. Only what is certainly not charged may be tried again.
+    pub(crate) async fn fail(self, error: Error) -> Verdict {
+        let engine = &self.journey.engine;
+        let now = engine.clock().now();
+        tracing::warn!(
+            generation = %self.journey.id, attempt = %self.id, provider = %self.provider(),
+            account = %self.account().name, ?error, "attempt failed",
+        );
+        if engine.health().notice(&self.account().id, &error, now) {
+            tracing::error!(account = %self.account().id, kind = ?error.kind(), "account on hold");
+        }
+        if let Retry::Unknown { ended } = error.retry() {
+            let lost = Lost { at: now, ended };
+            let written = Change::Lost { attempt: self.id.clone(), lost };
+            engine.must_apply(vec![written]).await;
+            return self.recover(lost, Some(error)).await;
+        }
+        if let (ErrorKind::RateLimited, Retry::Safe { after }) = (error.kind(), error.retry()) {
+            let span = after.unwrap_or(PAUSE).min(LONGEST_PAUSE);
+            engine.turns().pause(&self.account().id, now.plus(span)).await;
+        }
+        let detail = format!("{} {}", error.public(), error.private());
+        if let Some(charge) = error.charge() {
+            self.book_failed(*charge).await;
+        }
+        self.close(outcome(&error), Some(detail)).await;
+        verdict(&error)
+    }
+
+    /// Ends the attempt without a charge of its own.
+    pub(crate) async fn close(&self, outcome: Outcome, detail: Option<String>) {
+        let at = self.journey.engine.clock().now();
+        let end = EndAttempt { attempt: self.id.clone(), outcome, detail, at };
+        self.journey.engine.must_apply(vec![Change::EndAttempt(end)]).await;
+        self.show_end(outcome, at);
+    }
+
+    /// Shows the end and counts it.
+    pub(crate) fn show_end(&self, outcome: Outcome, at: Timestamp) {
+        self.show(|attempt| {
+            attempt.state = records::AttemptState::Ended;
+            attempt.outcome = Some(outcome);
+            attempt.ended_at = Some(at);
+        });
+        let took = at.since(self.started_at);
+        let model = &self.step.listing.model().name;
+        let (provider, account) = (self.provider(), &self.account().name);
+        self.journey.engine.observer().attempt(provider, account, model, outcome, took);
+    }
+
+    /// Changes how the attempt shows in its generation.
+    pub(crate) fn show(&self, change: impl FnOnce(&mut Attempt)) {
+        self.journey.flight.update(|state| {
+            if let Some(attempt) = state.attempts.iter_mut().find(|a| a.id == self.id) {
+                change(attempt);
+            }
+        });
+    }
+
+    async fn work_with_bytes(&self) -> Result<Work, Failure> {
+        let Journey { engine, request, kind, .. } = self.journey;
+        let listing = &self.step.listing;
+        let mut inputs = Vec::with_capacity(request.inputs.len());
+        for input in &request.inputs {
+            let bytes = engine.input_bytes(&input.asset).await.map_err(|error| {
+                tracing::error!(%error, asset = %input.asset, "an input could not be read");
+                failure(Code::InternalError, "an input could not be read")
+            })?;
+            let url = engine.input_link(input, &listing.vendor);
+            let media_type = input.media_type.clone();
+            inputs.push(Input { role: input.role, media_type, bytes, url });
+        }
+        Ok(work(request, *kind, listing, self.count, inputs))
+    }
+
+    pub(crate) fn call<'c>(&'c self, pace: &'c AccountPace) -> Call<'c> {
+        Call { account: &self.account().name, key: &self.account().key, pace }
+    }
+
+    pub(crate) fn account(&self) -> &std::sync::Arc<Account> {
+        &self.step.account
+    }
+
+    pub(crate) fn provider(&self) -> &str {
+        &self.step.listing.vendor.name
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.journey.engine
+    }
+}
+
+fn outcome(error: &Error) -> Outcome {
+    match error.kind() {
+        ErrorKind::Blocked => Outcome::Blocked,
+        ErrorKind::RateLimited | ErrorKind::Exhausted => Outcome::RateLimited,
+        ErrorKind::Unpaid => Outcome::Unpaid,
+        ErrorKind::Unauthorised | ErrorKind::Suspended => Outcome::Unauthorised,
+        ErrorKind::TimedOut => Outcome::TimedOut,
+        ErrorKind::Invalid
+        | ErrorKind::Unsupported
+        | ErrorKind::NotFound
+        | ErrorKind::Unavailable
+        | ErrorKind::Failed => Outcome::Failed,
+    }
+}
+
+/// What an error that was certainly not charged means for the call.
+pub(crate) fn verdict(error: &Error) -> Verdict {
+    let bad = |message: &str| failure(Code::ProviderError, message);
+    let busy = |message: &str| failure(Code::ProvidersUnavailable, message);
+    match error.kind() {
+        ErrorKind::Blocked => Verdict::Blocked,
+        ErrorKind::Unpaid
+        | ErrorKind::Unauthorised
+        | ErrorKind::Suspended
+        | ErrorKind::Exhausted => Verdict::Next(busy("the provider takes no work from us for now")),
+        ErrorKind::RateLimited => {
+            Verdict::Again(busy("the provider is over its rate limit"), Rest::Paused)
+        }
+        ErrorKind::Unavailable => {
+            Verdict::Again(busy("the provider cannot be reached"), Rest::Backoff)
+        }
+        ErrorKind::TimedOut => {
+            Verdict::Again(bad("the provider did not answer in time"), Rest::Backoff)
+        }
+        ErrorKind::Failed => Verdict::Again(bad("the provider failed"), Rest::Backoff),
+        ErrorKind::Invalid | ErrorKind::Unsupported => {
+            Verdict::Next(bad("the provider refused the request"))
+        }
+        ErrorKind::NotFound => Verdict::Next(bad("the provider does not know what was asked for")),
+    }
+}

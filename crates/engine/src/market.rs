@@ -1,0 +1,187 @@
+//! Who can be asked: vendors with their accounts, and the names that teams ask for.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use provider::{Description, Kind, Limits, Model, Provider};
+use secrecy::SecretString;
+
+use crate::{Code, Refusal};
+
+/// One credential at one vendor.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Its name in the configuration.
+    pub name: String,
+    /// `provider/name`: how turns, calls and books know it.
+    pub id: String,
+    /// The credential.
+    pub key: SecretString,
+    /// The vendor's documented limits, with what the configuration overrides.
+    pub limits: Limits,
+}
+
+/// One vendor: its adapter and our accounts there.
+#[derive(Debug, Clone)]
+pub struct Vendor {
+    /// The provider's name in the configuration.
+    pub name: String,
+    /// The adapter.
+    pub adapter: Arc<dyn Provider>,
+    /// What the adapter says it can do.
+    pub description: Arc<Description>,
+    /// Our accounts; the first is asked first.
+    pub accounts: Vec<Arc<Account>>,
+    /// Whether it runs on this machine, and so can fetch from a loopback `public_url`.
+    pub loopback: bool,
+}
+
+/// A name that teams ask for.
+#[derive(Debug, Clone)]
+pub struct Alias {
+    /// The name.
+    pub name: String,
+    /// What its candidates make.
+    pub kind: Kind,
+    /// `provider/model`, of equal standing.
+    pub candidates: Vec<String>,
+}
+
+/// One model at one vendor.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// The vendor.
+    pub vendor: Arc<Vendor>,
+    /// The model's place in the vendor's description.
+    index: usize,
+}
+
+impl Listing {
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.vendor.description.models[self.index]
+    }
+
+    /// `provider/model`.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.vendor.name, self.model().name)
+    }
+}
+
+/// Everything that can be asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Market {
+    vendors: BTreeMap<String, Arc<Vendor>>,
+    aliases: BTreeMap<String, Alias>,
+    defaults: BTreeMap<Kind, String>,
+}
+
+/// What a request's `model` stands for.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The kind that will be made.
+    pub kind: Kind,
+    /// The name as asked, or the default's.
+    pub name: String,
+    /// The candidates.
+    pub listings: Vec<Listing>,
+}
+
+impl Market {
+    /// A market of these vendors, aliases and default aliases by kind.
+    pub fn new(
+        vendors: Vec<Vendor>,
+        aliases: Vec<Alias>,
+        defaults: BTreeMap<Kind, String>,
+    ) -> Self {
+        Self {
+            vendors: vendors.into_iter().map(|v| (v.name.clone(), Arc::new(v))).collect(),
+            aliases: aliases.into_iter().map(|a| (a.name.clone(), a)).collect(),
+            defaults,
+        }
+    }
+
+    /// Every vendor, by name.
+    pub fn vendors(&self) -> impl Iterator<Item = &Arc<Vendor>> {
+        self.vendors.values()
+    }
+
+    /// One vendor.
+    pub fn vendor(&self, name: &str) -> Option<&Arc<Vendor>> {
+        self.vendors.get(name)
+    }
+
+    /// Every alias.
+    pub fn aliases(&self) -> impl Iterator<Item = &Alias> {
+        self.aliases.values()
+    }
+
+    /// Every model of every vendor.
+    pub fn listings(&self) -> Vec<Listing> {
+        let of = |vendor: &Arc<Vendor>| {
+            let vendor = Arc::clone(vendor);
+            (0..vendor.description.models.len())
+                .map(move |index| Listing { vendor: Arc::clone(&vendor), index })
+        };
+        self.vendors.values().flat_map(of).collect()
+    }
+
+    /// The model named `provider/model`, if it is there.
+    pub fn listing(&self, name: &str) -> Option<Listing> {
+        let (provider, model) = name.split_once('/')?;
+        let vendor = self.vendors.get(provider)?;
+        let index = vendor.description.models.iter().position(|m| m.name == model)?;
+        Some(Listing { vendor: Arc::clone(vendor), index })
+    }
+
+    /// What a request's `model` and `kind` stand for.
+    ///
+    /// # Errors
+    /// `model_not_found` for a name that is nobody's; `invalid_request` where neither tells the kind,
+    /// or where they contradict each other.
+    pub fn resolve(&self, model: Option<&str>, kind: Option<Kind>) -> Result<Resolved, Refusal> {
+        let Some(name) = model else {
+            let kind = kind.ok_or_else(|| {
+                Refusal::field("kind", "say what to make: give `kind`, or a `model` that tells it")
+            })?;
+            return Ok(self.default_for(kind));
+        };
+        let resolved = match self.aliases.get(name) {
+            Some(alias) => self.of_alias(alias),
+            None => {
+                let listing = self.listing(name).ok_or_else(|| {
+                    Refusal::new(Code::ModelNotFound, format!("there is no model {name:?}"))
+                        .at("model")
+                })?;
+                let kind = listing.model().kind;
+                Resolved { kind, name: name.to_owned(), listings: vec![listing] }
+            }
+        };
+        match kind {
+            Some(kind) if kind != resolved.kind => Err(Refusal::field(
+                "kind",
+                format!("the model {name:?} makes {}, not {kind}", resolved.kind),
+            )),
+            _ => Ok(resolved),
+        }
+    }
+
+    fn of_alias(&self, alias: &Alias) -> Resolved {
+        Resolved {
+            kind: alias.kind,
+            name: alias.name.clone(),
+            listings: alias.candidates.iter().filter_map(|name| self.listing(name)).collect(),
+        }
+    }
+
+    /// The kind's default alias, or every model of the kind.
+    fn default_for(&self, kind: Kind) -> Resolved {
+        match self.defaults.get(&kind).and_then(|name| self.aliases.get(name)) {
+            Some(alias) => self.of_alias(alias),
+            None => Resolved {
+                kind,
+                name: kind.as_str().to_owned(),
+                listings: self.listings().into_iter().filter(|l| l.model().kind == kind).collect(),
+            },
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What happens, told to whoever measures it.
+
+use std::{fmt, time::Duration};
+
+use provider::MicroUsd;
+use records::{Generation, Outcome};
+
+/// Hears of everything that operators count. Called on the hot path: an implementation only counts.
+pub trait Observer: Send + Sync + fmt::Debug {
+    /// An attempt is over.
+    fn attempt(&self, provider: &str, account: &str, model: &str, outcome: Outcome, took: Duration);
+    /// A generation is final.
+    fn generation(&self, generation: &Generation);
+    /// A charge is on the books; `model` is `provider/model`.
+    fn booked(&self, team: &str, provider: &str, model: &str, amount: MicroUsd);
+    /// A vendor told an account's balance.
+    fn balance(&self, provider: &str, account: &str, balance: MicroUsd);
+}
+
+/// Hears nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn attempt(&self, _: &str, _: &str, _: &str, _: Outcome, _: Duration) {}
+    fn generation(&self, _: &Generation) {}
+    fn booked(&self, _: &str, _: &str, _: &str, _: MicroUsd) {}
+    fn balance(&self, _: &str, _: &str, _: MicroUsd) {}
+}

@@ -1,0 +1,289 @@
+//! From a request to an ordered list of steps: who can do it, for how much, in which order.
+
+use std::{sync::Arc, time::Duration};
+
+use provider::{Call, Input, Price, Quote, QuoteSource, Work};
+use routing::{Barrier, Bounds, Candidate};
+use serde_json::json;
+
+use crate::{
+    Caller, Code, Engine, Refusal, Request, Result,
+    market::{Account, Listing, Resolved},
+    turns::AccountPace,
+};
+
+/// One account at one model that can do the work.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) listing: Listing,
+    pub(crate) account: Arc<Account>,
+    /// What one call costs.
+    pub(crate) call: Price,
+}
+
+/// A request with everything decided that can be decided before it is accepted.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub(crate) request: Request,
+    pub(crate) resolved: Resolved,
+    /// Best first; never empty.
+    pub(crate) steps: Vec<Step>,
+    /// How many outputs each call makes.
+    pub(crate) slots: Vec<u8>,
+}
+
+/// What one candidate would cost and take, and whether it can be asked.
+#[derive(Debug, Clone)]
+pub struct Estimate {
+    /// The provider.
+    pub provider: String,
+    /// The provider's own name of the model.
+    pub model: String,
+    /// The account.
+    pub account: String,
+    /// For the whole request; `None` where nobody knows.
+    pub price: Option<Price>,
+    /// How it is known.
+    pub source: Option<QuoteSource>,
+    /// How old that knowledge is.
+    pub age: Duration,
+    /// How long until it could begin.
+    pub wait: Duration,
+    /// Whether it can be asked.
+    pub usable: bool,
+    /// Why not.
+    pub reason: Option<String>,
+}
+
+/// A candidate before the verdict.
+struct Asked {
+    listing: Listing,
+    account: Arc<Account>,
+    quote: Result<Quote, Barrier>,
+    /// How long until it could begin.
+    wait: Duration,
+}
+
+impl Engine {
+    /// Plans a request.
+    ///
+    /// # Errors
+    /// `model_not_found`, `model_not_allowed`, `unsupported_parameter` (strict), `no_candidate` with
+    /// every candidate's reason, `providers_unavailable` where only time stands in the way.
+    pub(crate) async fn plan(&self, caller: &Caller, request: Request) -> Result<Planned> {
+        let resolved = self.resolve(caller, &request)?;
+        let asked = self.ask(&resolved, &request).await;
+        let slots = slots(request.count, &resolved.listings);
+        let plan = self.rank(&request, &asked, slots.len());
+        if plan.order.is_empty() {
+            return Err(refuse(&asked, &plan));
+        }
+        let steps = steps(&asked, &plan);
+        Ok(Planned { request, resolved, steps, slots })
+    }
+
+    /// What every candidate would cost, the cheapest usable first.
+    pub async fn estimate(&self, caller: &Caller, request: &Request) -> Result<Vec<Estimate>> {
+        let resolved = self.resolve(caller, request)?;
+        let asked = self.ask(&resolved, request).await;
+        let calls = slots(request.count, &resolved.listings).len();
+        let plan = self.rank(request, &asked, calls);
+        let rest = (0..asked.len()).filter(|index| !plan.order.contains(index));
+        let order: Vec<usize> = plan.order.iter().copied().chain(rest).collect();
+        let line = |index: usize| {
+            let asked = &asked[index];
+            let quote = asked.quote.as_ref().ok();
+            Estimate {
+                provider: asked.listing.vendor.name.clone(),
+                model: asked.listing.model().name.clone(),
+                account: asked.account.name.clone(),
+                price: quote.map(|q| times(q.price, calls)),
+                source: quote.map(|q| q.source),
+                age: quote.map_or(Duration::ZERO, |q| q.age),
+                wait: asked.wait,
+                usable: plan.barriers[index].is_none(),
+                reason: plan.barriers[index].as_ref().map(|b| b.reason().to_owned()),
+            }
+        };
+        Ok(order.into_iter().map(line).collect())
+    }
+
+    /// Plans a generation again that a process left behind: it was accepted once, so nobody's leave is
+    /// asked, and it may have no step left.
+    pub(crate) async fn plan_again(&self, request: Request) -> Result<Planned> {
+        let resolved = self.market().resolve(request.model.as_deref(), request.kind)?;
+        let asked = self.ask(&resolved, &request).await;
+        let slots = slots(request.count, &resolved.listings);
+        let steps = steps(&asked, &self.rank(&request, &asked, slots.len()));
+        Ok(Planned { request, resolved, steps, slots })
+    }
+
+    fn resolve(&self, caller: &Caller, request: &Request) -> Result<Resolved> {
+        let resolved = self.market().resolve(request.model.as_deref(), request.kind)?;
+        caller.may_ask_for(&resolved.name)?;
+        if let (true, Some(name)) = (request.strict, request.without_effect.keys().next()) {
+            let message = format!("no provider heeds `{name}`, and the request is strict");
+            return Err(Refusal::new(Code::UnsupportedParameter, message).at(name.clone()));
+        }
+        Ok(resolved)
+    }
+
+    async fn ask(&self, resolved: &Resolved, request: &Request) -> Vec<Asked> {
+        let mut asked = Vec::new();
+        for listing in &resolved.listings {
+            for account in &listing.vendor.accounts {
+                let quote = self.quote(request, listing, account, resolved.kind).await;
+                let wait = self.wait_for(account).await;
+                let (listing, account) = (listing.clone(), Arc::clone(account));
+                asked.push(Asked { listing, account, quote, wait });
+            }
+        }
+        asked
+    }
+
+    async fn quote(
+        &self,
+        request: &Request,
+        listing: &Listing,
+        account: &Arc<Account>,
+        kind: provider::Kind,
+    ) -> Result<Quote, Barrier> {
+        let wanted = &request.routing.providers;
+        if !wanted.is_empty() && !wanted.contains(&listing.vendor.name) {
+            return Err(Barrier::Lasting("not among the providers asked for".to_owned()));
+        }
+        let work = work(request, kind, listing, 1, Vec::new());
+        let work = Work { inputs: self.input_shapes(request, listing), ..work };
+        if let Err(missing) = listing.model().admit(&work) {
+            let said: Vec<String> =
+                missing.into_iter().map(|m| format!("{}: {}", m.param, m.reason)).collect();
+            return Err(Barrier::Lasting(said.join("; ")));
+        }
+        if let Some(hold) = self.health().hold(&account.id, self.clock().now()) {
+            let reason = hold.reason.as_str();
+            return Err(Barrier::Passing(format!("the account is on hold ({reason})")));
+        }
+        let pace = AccountPace::new(self, account);
+        let call = Call { account: &account.name, key: &account.key, pace: &pace };
+        listing
+            .vendor
+            .adapter
+            .quote(call, &work)
+            .await
+            .map_err(|error| Barrier::Lasting(format!("no price is known: {}", error.public())))
+    }
+
+    fn rank(&self, request: &Request, asked: &[Asked], calls: usize) -> routing::Plan {
+        let candidates: Vec<Candidate> = asked
+            .iter()
+            .map(|asked| {
+                let whole = |quote: &Quote| Quote { price: times(quote.price, calls), ..*quote };
+                Candidate {
+                    offer: asked.quote.as_ref().map(whole).map_err(Clone::clone),
+                    wait: asked.wait,
+                }
+            })
+            .collect();
+        let policy = request.routing.policy.unwrap_or_else(|| self.settings().policy);
+        routing::plan(&candidates, policy, Bounds { max_cost: request.routing.max_cost })
+    }
+
+    /// The inputs as capabilities see them: role, type and a link, no bytes.
+    fn input_shapes(&self, request: &Request, listing: &Listing) -> Vec<Input> {
+        let inputs = request.inputs.iter().map(|input| Input {
+            role: input.role,
+            media_type: input.media_type.clone(),
+            bytes: bytes::Bytes::new(),
+            url: self.input_link(input, &listing.vendor),
+        });
+        inputs.collect()
+    }
+}
+
+/// The candidates that may be asked, best first.
+fn steps(asked: &[Asked], plan: &routing::Plan) -> Vec<Step> {
+    let step = |&index: &usize| {
+        let asked = &asked[index];
+        let call = asked.quote.as_ref().ok()?.price;
+        Some(Step { listing: asked.listing.clone(), account: Arc::clone(&asked.account), call })
+    };
+    plan.order.iter().filter_map(step).collect()
+}
+
+/// The work of one call.
+pub(crate) fn work(
+    request: &Request,
+    kind: provider::Kind,
+    listing: &Listing,
+    count: u8,
+    inputs: Vec<Input>,
+) -> Work {
+    Work {
+        kind,
+        model: listing.model().name.clone(),
+        prompt: request.prompt.clone(),
+        negative_prompt: request.negative_prompt.clone(),
+        size: request.size,
+        aspect_ratio: request.aspect_ratio,
+        count,
+        seed: request.seed,
+        seconds: request.seconds,
+        audio: request.audio,
+        inputs,
+        format: request.format,
+        retain: request.store,
+        options: request.provider_options.get(&listing.vendor.name).cloned().unwrap_or_default(),
+    }
+}
+
+/// Splits `count` outputs into calls that every candidate can make.
+fn slots(count: u8, listings: &[Listing]) -> Vec<u8> {
+    let most = listings.iter().map(|l| l.model().capabilities.max_count).min().unwrap_or(1).max(1);
+    let mut left = count.max(1);
+    let mut slots = Vec::new();
+    while left > 0 {
+        let take = left.min(most);
+        slots.push(take);
+        left -= take;
+    }
+    slots
+}
+
+fn times(price: Price, calls: usize) -> Price {
+    let calls = i64::try_from(calls).unwrap_or(i64::MAX);
+    Price { expected: price.expected.times(calls), upper: price.upper.times(calls) }
+}
+
+/// 503 where waiting may help, 422 where no wait would.
+fn refuse(asked: &[Asked], plan: &routing::Plan) -> Refusal {
+    let reasons: Vec<_> = asked
+        .iter()
+        .zip(&plan.barriers)
+        .map(|(asked, barrier)| {
+            json!({
+                "model": asked.listing.name(),
+                "account": asked.account.name,
+                "reason": barrier.as_ref().map(Barrier::reason),
+            })
+        })
+        .collect();
+    let details = json!({ "candidates": reasons });
+    if plan.may_pass() {
+        let message = "every provider that could do this is unavailable for now";
+        return Refusal::new(Code::ProvidersUnavailable, message)
+            .after(Duration::from_secs(15))
+            .with_details(details);
+    }
+    let said: Vec<String> = asked
+        .iter()
+        .zip(&plan.barriers)
+        .filter_map(|(asked, barrier)| {
+            Some(format!("{}: {}", asked.listing.name(), barrier.as_ref()?.reason()))
+        })
+        .collect();
+    let message = match said.is_empty() {
+        true => "no candidate can do this: none is configured".to_owned(),
+        false => format!("no candidate can do this ({})", said.join(" | ")),
+    };
+    Refusal::new(Code::NoCandidate, message).with_details(details)
+}

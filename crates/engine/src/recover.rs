@@ -1,0 +1,143 @@
+//! Lost answers: the vendor's books are asked what became of a submit before anything is paid again.
+
+use std::time::Duration;
+
+use provider::{Charge, Error, Found, Kind, Recovered, Timestamp};
+use records::{Lost, Outcome};
+
+use crate::{
+    Code, Request,
+    attempt::{Equal, Rest, Underway, Verdict},
+    drive::failure,
+    plan::{Step, work},
+    turns::AccountPace,
+};
+
+/// The first span between two looks at the vendor's books; it doubles.
+const FIRST_LOOK: Duration = Duration::from_millis(500);
+/// The longest span between two looks.
+const LONGEST_LOOK: Duration = Duration::from_secs(15);
+/// How long after the vendor's work must have ended its books may still lag behind.
+const LAG: Duration = Duration::from_secs(2);
+
+/// What the books say in the end.
+enum Word {
+    /// It was done and charged.
+    Done(Box<Found>),
+    /// It never happened, or was not charged.
+    Not,
+    /// Nobody can tell.
+    Unknown,
+}
+
+/// What makes two pieces of work look the same in a vendor's books: model, prompt, size and type.
+pub(crate) fn fingerprint(request: &Request, step: &Step) -> [u8; 32] {
+    let mut hash = blake3::Hasher::new();
+    hash.update(step.listing.model().name.as_bytes());
+    hash.update(&[0, u8::from(request.inputs.is_empty())]);
+    let size = request.size.map(|size| (size.width, size.height)).unwrap_or_default();
+    hash.update(&size.0.to_le_bytes());
+    hash.update(&size.1.to_le_bytes());
+    hash.update(request.prompt.as_bytes());
+    *hash.finalize().as_bytes()
+}
+
+impl Underway<'_> {
+    /// Finds out what became of the submit; it is settled, tried again, or booked as uncertain.
+    pub(crate) async fn recover(mut self, lost: Lost, error: Option<Error>) -> Verdict {
+        // Equal work that is still under way here would look the same in the books: it ends first.
+        self.equal = match self.equal {
+            Equal::Flight(flight) => Equal::Lost(flight.into_lost()),
+            already => already,
+        };
+        if lost.ended {
+            // The vendor answered, so the slot there is free; its books may take longer.
+            self.lease = None;
+        }
+        if let Equal::Lost(place) = &self.equal {
+            place.settled().await;
+        }
+        match Box::pin(self.look(lost)).await {
+            Word::Done(found) => {
+                tracing::info!(
+                    generation = %self.journey.id, attempt = %self.id, amount = %found.finished.charge.amount,
+                    "a lost answer was found in the provider's books",
+                );
+                self.settle_found(found.finished).await
+            }
+            Word::Not => {
+                let detail = error.as_ref().map(|e| format!("{} {}", e.public(), e.private()));
+                self.close(Outcome::Failed, detail).await;
+                let message = "the provider failed before it did the work";
+                Verdict::Again(failure(Code::ProviderError, message), Rest::Backoff)
+            }
+            Word::Unknown => self.uncertain(error).await,
+        }
+    }
+
+    async fn look(&self, lost: Lost) -> Word {
+        let engine = self.engine().clone();
+        let ceiling = self.account().limits.work_ceiling;
+        let over = match lost.ended {
+            true => lost.at,
+            false => lost.at.max(self.started_at.plus(ceiling)),
+        };
+        let last_look = over.plus(LAG);
+        let mut span = FIRST_LOOK;
+        loop {
+            let began = engine.clock().now();
+            match self.ask(lost, began).await {
+                Ok(Some(word)) => return word,
+                Ok(None) if began >= last_look => return Word::Not,
+                Ok(None) => {}
+                // The books cannot be read now. Nothing is concluded from that, however long it takes.
+                Err(error) => {
+                    tracing::warn!(attempt = %self.id, ?error, "the books cannot be read")
+                }
+            }
+            let now = engine.clock().now();
+            let mut next = now.plus(engine.jitter(span));
+            if now < last_look {
+                next = next.min(last_look);
+            }
+            engine.clock().sleep_until(next).await;
+            span = (span * 2).min(LONGEST_LOOK);
+        }
+    }
+
+    /// One look. `None`: it is not there (yet).
+    async fn ask(&self, lost: Lost, now: Timestamp) -> provider::Result<Option<Word>> {
+        let engine = self.engine();
+        let pace = AccountPace::new(engine, self.account());
+        let Self { journey, step, .. } = self;
+        let inputs = engine.inputs_without_bytes(&journey.request);
+        let question = provider::Lost {
+            work: work(&journey.request, journey.kind, &step.listing, self.count, inputs),
+            sent_at: self.started_at,
+            lost_at: lost.at,
+            now,
+        };
+        let answer = step.listing.vendor.adapter.recover(self.call(&pace), &question).await?;
+        let Recovered::Candidates(rows) = answer else { return Ok(Some(Word::Unknown)) };
+        for found in rows {
+            if self.claim(&found).await {
+                return Ok(Some(Word::Done(Box::new(found))));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The vendor may have charged and nobody can tell: its ceiling is booked, and nothing is paid
+    /// again in silence.
+    async fn uncertain(self, error: Option<Error>) -> Verdict {
+        let detail = error.as_ref().map(|e| format!("{} {}", e.public(), e.private()));
+        self.book_failed(Charge::at_most(self.upper)).await;
+        self.close(Outcome::Unknown, detail).await;
+        let kind = self.journey.kind;
+        let message = match kind {
+            Kind::Image => "the provider's answer was lost, and it may have charged for the image",
+            _ => "the provider's answer was lost, and it may have charged",
+        };
+        Verdict::Over(failure(Code::ProviderError, message))
+    }
+}

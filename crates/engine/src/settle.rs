@@ -1,0 +1,311 @@
+//! Settling: the charge goes on the books once, the bytes are kept, the attempt ends.
+//!
+//! Where the bytes came with the answer all of it is one commit, and for a generation of one call it
+//! is the same commit that ends the generation. Where the bytes are still at the vendor the charge is
+//! booked first: whatever happens to the bytes, the money is known.
+
+use std::time::Duration;
+
+use provider::{
+    Adjustments, Charge, Finished, Found, MicroUsd, Output, OutputSink, Receipt, RemoteOutput,
+    SinkError,
+};
+use records::{Asset, Booking, Change, EndAttempt, Failure, Outcome, OutputRecord};
+
+use crate::{
+    Code,
+    attempt::{Equal, Underway, Verdict},
+    drive::failure,
+    keep::Kept,
+    turns::AccountPace,
+};
+
+/// Tries to bring bytes home before they are given up as lost.
+const FETCH_TRIES: u32 = 8;
+/// The first rest between two of them; it doubles.
+const FETCH_REST: Duration = Duration::from_millis(500);
+
+/// A call that made something.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) outputs: Vec<OutputRecord>,
+    pub(crate) adjustments: Adjustments,
+    /// Provider, the provider's own name of the model, account.
+    pub(crate) by: (String, String, String),
+    /// What is still to be written, with the generation's end.
+    pub(crate) rest: Vec<Change>,
+    /// Lives until the claim in `rest` is written: equal work that is lost must not take it.
+    pub(crate) equal: Option<Equal>,
+}
+
+impl Underway<'_> {
+    /// Settles finished work.
+    pub(crate) async fn settle(mut self, finished: Finished, session: assets::BlobSink) -> Verdict {
+        // The vendor is done with it: its slot there is free before the bytes are looked at.
+        self.lease = None;
+        self.engine().health().works(&self.account().id);
+        self.tell_balance(finished.balance);
+        let remote = remote_outputs(&finished);
+        let booking = self.booking(&finished, &remote);
+        if remote.is_empty() {
+            let kept = self.collect(&finished.outputs, session).await;
+            return self.conclude(Some(booking), kept, finished.adjustments).await;
+        }
+        self.engine().must_apply(vec![Change::Book(Box::new(booking.clone()))]).await;
+        self.show_booking(&booking);
+        self.bring_home(finished, session).await
+    }
+
+    /// Settles work that was found in the vendor's books; it is booked already.
+    pub(crate) async fn settle_found(mut self, finished: Finished) -> Verdict {
+        self.lease = None;
+        let session = self.engine().session();
+        self.bring_home(finished, session).await
+    }
+
+    /// Claims a row of the vendor's books for this attempt and books it; false where it is another's.
+    pub(crate) async fn claim(&self, found: &Found) -> bool {
+        let remote = remote_outputs(&found.finished);
+        let mut booking = self.booking(&found.finished, &remote);
+        booking.reference = Some(found.reference.clone());
+        let change = Change::Book(Box::new(booking.clone()));
+        match self.engine().records().apply(vec![change]).await {
+            Ok(()) => {
+                self.show_booking(&booking);
+                true
+            }
+            Err(records::Error::Claimed(_)) => false,
+            Err(error) => {
+                tracing::error!(%error, attempt = %self.id, "a charge could not be booked yet");
+                false
+            }
+        }
+    }
+
+    /// Books a charge of work that made nothing.
+    pub(crate) async fn book_failed(&self, charge: Charge) {
+        let booking = Booking {
+            attempt: self.id.clone(),
+            reference: None,
+            amount: charge.amount,
+            uncertain: !charge.certain,
+            remote: Vec::new(),
+            at: self.engine().clock().now(),
+        };
+        self.engine().must_apply(vec![Change::Book(Box::new(booking.clone()))]).await;
+        self.show_booking(&booking);
+    }
+
+    /// Fetches what the vendor keeps for us; the charge is on the books.
+    pub(crate) async fn bring_home(self, finished: Finished, session: assets::BlobSink) -> Verdict {
+        let mut session = session;
+        let mut outputs = Vec::with_capacity(finished.outputs.len());
+        for output in finished.outputs {
+            let output = match output {
+                Output::Remote(remote) => match self.fetch(&remote, &mut session).await {
+                    Ok(receipt) => Output::Written(receipt),
+                    Err(reason) => return self.lost_output(reason).await,
+                },
+                here => here,
+            };
+            outputs.push(output);
+        }
+        let kept = self.collect(&outputs, session).await;
+        self.conclude(None, kept, finished.adjustments).await
+    }
+
+    async fn fetch(
+        &self,
+        remote: &RemoteOutput,
+        session: &mut assets::BlobSink,
+    ) -> Result<Receipt, String> {
+        let engine = self.engine();
+        let mut rest = FETCH_REST;
+        let mut last = String::new();
+        for _ in 0..FETCH_TRIES {
+            match self.fetch_once(remote, session).await {
+                Ok(receipt) => return Ok(receipt),
+                Err(FetchError::Gone(reason)) => return Err(reason),
+                Err(FetchError::Passing(reason)) => last = reason,
+            }
+            tracing::warn!(attempt = %self.id, reason = %last, "an output could not be fetched yet");
+            let clock = engine.clock();
+            clock.sleep_until(clock.now().plus(engine.jitter(rest))).await;
+            rest *= 2;
+        }
+        Err(last)
+    }
+
+    async fn fetch_once(
+        &self,
+        remote: &RemoteOutput,
+        session: &mut assets::BlobSink,
+    ) -> Result<Receipt, FetchError> {
+        let pace = AccountPace::new(self.engine(), self.account());
+        let mut writer = session.open(provider::OutputHint::default()).await?;
+        let adapter = &self.step.listing.vendor.adapter;
+        if let Err(error) = adapter.fetch(self.call(&pace), remote, &mut *writer).await {
+            let reason = format!("{} {}", error.public(), error.private());
+            return Err(match error.kind() {
+                provider::ErrorKind::NotFound => FetchError::Gone(reason),
+                _ => FetchError::Passing(reason),
+            });
+        }
+        Ok(writer.finish().await?)
+    }
+
+    /// The outputs' facts, converted where another format was asked for.
+    async fn collect(
+        &self,
+        outputs: &[Output],
+        mut session: assets::BlobSink,
+    ) -> Result<Vec<Kept>, String> {
+        let mut all = Vec::with_capacity(outputs.len());
+        for output in outputs {
+            let kept = match output {
+                Output::Text(text) => Kept::text(text.clone()),
+                Output::Written(receipt) => {
+                    let stored = session.take(receipt).ok_or("an output was not kept")?;
+                    self.engine().keep(self.journey, stored).await?
+                }
+                Output::Remote(_) => return Err("an output is still at the provider".to_owned()),
+            };
+            all.push(kept);
+        }
+        Ok(all)
+    }
+
+    /// Ends the attempt: with outputs, or with a charge for something that cannot be used.
+    async fn conclude(
+        self,
+        booking: Option<Booking>,
+        kept: Result<Vec<Kept>, String>,
+        adjustments: Adjustments,
+    ) -> Verdict {
+        let at = self.engine().clock().now();
+        let mut changes: Vec<Change> = Vec::with_capacity(4);
+        changes.extend(booking.clone().map(|b| Change::Book(Box::new(b))));
+        let (outcome, detail) = match &kept {
+            Ok(_) => (Outcome::Completed, None),
+            Err(reason) => (Outcome::Failed, Some(reason.clone())),
+        };
+        let attempt = self.id.clone();
+        changes.push(Change::EndAttempt(EndAttempt { attempt, outcome, detail, at }));
+        let mut outputs = Vec::new();
+        let mut more = Adjustments::new();
+        for kept in kept.iter().flatten() {
+            if let Some(asset) = &kept.stored {
+                changes.push(Change::Asset(Box::new(self.asset(asset, at))));
+                if let Some(bytes) = &asset.inline {
+                    self.journey.flight.keep_inline(&asset.id, bytes.clone());
+                }
+            }
+            more.extend(kept.adjustments.clone());
+            outputs.push(kept.record(at.plus(self.engine().settings().asset_ttl)));
+        }
+        let defer = self.journey.is_single() && kept.is_ok();
+        if !defer {
+            self.engine().must_apply(std::mem::take(&mut changes)).await;
+        }
+        if let Some(booking) = &booking {
+            self.show_booking(booking);
+        }
+        self.show_end(outcome, at);
+        if let Err(reason) = kept {
+            tracing::error!(attempt = %self.id, %reason, "a paid output cannot be used");
+            return Verdict::Over(unusable());
+        }
+        let by = (
+            self.provider().to_owned(),
+            self.step.listing.model().name.clone(),
+            self.account().name.clone(),
+        );
+        more.extend(adjustments);
+        let equal = defer.then_some(self.equal);
+        Verdict::Made(Box::new(Made { outputs, adjustments: more, by, rest: changes, equal }))
+    }
+
+    /// A paid output is gone at the vendor: the loss stays on the books, with the evidence.
+    async fn lost_output(self, reason: String) -> Verdict {
+        tracing::error!(attempt = %self.id, %reason, "a paid output is lost");
+        self.close(Outcome::Failed, Some(format!("a paid output is lost: {reason}"))).await;
+        Verdict::Over(unusable())
+    }
+
+    fn booking(&self, finished: &Finished, remote: &[records::Remote]) -> Booking {
+        Booking {
+            attempt: self.id.clone(),
+            reference: finished.reference.clone(),
+            amount: finished.charge.amount,
+            uncertain: !finished.charge.certain,
+            remote: remote.to_vec(),
+            at: self.engine().clock().now(),
+        }
+    }
+
+    fn asset(&self, stored: &assets::Stored, at: provider::Timestamp) -> Asset {
+        Asset {
+            id: stored.id.clone(),
+            team: self.journey.team.clone(),
+            generation: Some(self.journey.id.clone()),
+            media_type: stored.media_type.to_owned(),
+            bytes: stored.bytes,
+            hash: stored.hash,
+            width: stored.width,
+            height: stored.height,
+            created_at: at,
+            expires_at: at.plus(self.engine().settings().asset_ttl),
+        }
+    }
+
+    fn tell_balance(&self, balance: Option<MicroUsd>) {
+        if let Some(balance) = balance {
+            self.engine().told_balance(&self.step.listing.vendor, self.account(), balance);
+        }
+    }
+
+    fn show_booking(&self, booking: &Booking) {
+        self.show(|attempt| {
+            attempt.charged += booking.amount;
+            attempt.uncertain |= booking.uncertain;
+            attempt.reference.clone_from(&booking.reference);
+        });
+        self.journey.flight.update(|state| {
+            state.cost.charged += booking.amount;
+            if booking.uncertain {
+                state.cost.uncertain += booking.amount;
+            }
+        });
+        let model = self.step.listing.name();
+        let team = &self.journey.team;
+        self.engine().observer().booked(team, self.provider(), &model, booking.amount);
+    }
+}
+
+enum FetchError {
+    /// The vendor no longer has it.
+    Gone(String),
+    /// Another try may bring it.
+    Passing(String),
+}
+
+impl From<SinkError> for FetchError {
+    fn from(error: SinkError) -> Self {
+        match error {
+            SinkError::TooLarge { .. } => Self::Gone(error.to_string()),
+            SinkError::Storage(reason) => Self::Passing(reason),
+        }
+    }
+}
+
+fn unusable() -> Failure {
+    failure(Code::ProviderError, "the provider did the work, but its output cannot be used")
+}
+
+fn remote_outputs(finished: &Finished) -> Vec<records::Remote> {
+    let remote = |output: &Output| match output {
+        Output::Remote(remote) => Some(remote.into()),
+        Output::Written(_) | Output::Text(_) => None,
+    };
+    finished.outputs.iter().filter_map(remote).collect()
+}

@@ -1,0 +1,160 @@
+//! The beginning of a generation: from a request to a row, and from a row to a running task.
+
+use std::sync::Arc;
+
+use provider::{MicroUsd, Timestamp};
+use records::{Change, Generation, Idempotency, NewGeneration, Scope, Status};
+
+use crate::{
+    Caller, Code, Engine, Refusal, Request, Result,
+    drive::{Entry, Journey, drive},
+    flight::Flight,
+    plan::Planned,
+};
+
+/// A caller's idempotency key, with a hash of the request as it was parsed.
+#[derive(Debug, Clone)]
+pub struct IdempotencyKey {
+    /// As the caller gave it.
+    pub key: String,
+    /// Of the parsed fields and the inputs' contents, not of raw bytes.
+    pub body: [u8; 32],
+}
+
+/// An accepted request.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// `gen_...`
+    pub id: String,
+    /// Whether it is the generation of an earlier request with the same idempotency key.
+    pub replayed: bool,
+}
+
+impl Engine {
+    /// Accepts a request: from here on it is a generation, and it ends whether or not anybody waits.
+    ///
+    /// # Errors
+    /// Every reason why it is none, in the contract's codes; nothing was written then.
+    pub async fn start(
+        &self,
+        caller: &Caller,
+        request: Request,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<Started> {
+        caller.needs(Scope::Generate)?;
+        if let Some(started) = self.replay(caller, idempotency.as_ref()).await? {
+            return Ok(started);
+        }
+        let planned = self.plan(caller, request).await?;
+        let id = self.ids().next("gen_");
+        let now = self.clock().now();
+        let body = idempotency.as_ref().map(|given| given.body);
+        let row = new_row(caller, &planned, &id, now, idempotency)?;
+        let flight = Flight::new(first_state(&row));
+        let journey = Arc::new(Journey::new(self.clone(), Arc::clone(&flight), planned, body));
+        // Where the account is free, the first attempt is written together with the generation: one
+        // commit instead of two on the way to the vendor.
+        let opening = journey.try_open().await;
+        let mut changes = vec![Change::Accept(Box::new(row))];
+        if let Some(opening) = &opening {
+            changes.push(opening.change());
+        }
+        self.flights().lock().insert(id.clone(), Arc::clone(&flight));
+        if let Err(error) = self.records().apply(changes).await {
+            self.flights().lock().remove(&id);
+            return match error {
+                records::Error::Used(used) => same_body(caller, &used, &journey),
+                other => Err(other.into()),
+            };
+        }
+        if let Some(opening) = &opening {
+            opening.written(&journey);
+        }
+        self.spawn(drive(journey, opening.map(Entry::Open).into_iter().collect()));
+        Ok(Started { id, replayed: false })
+    }
+
+    /// The generation that an idempotency key stands for already.
+    async fn replay(
+        &self,
+        caller: &Caller,
+        idempotency: Option<&IdempotencyKey>,
+    ) -> Result<Option<Started>> {
+        let Some(asked) = idempotency else { return Ok(None) };
+        let Some(used) = self.records().idempotent(&caller.team.id, &asked.key).await? else {
+            return Ok(None);
+        };
+        if used.body != asked.body {
+            return Err(conflict());
+        }
+        Ok(Some(Started { id: used.generation, replayed: true }))
+    }
+}
+
+/// Two requests with one key raced; the second joins the first if they ask for the same.
+fn same_body(caller: &Caller, used: &Idempotency, journey: &Journey) -> Result<Started> {
+    tracing::debug!(team = %caller.team.id, generation = %used.generation, "joined by key");
+    match journey.body() {
+        Some(body) if body == used.body => {
+            Ok(Started { id: used.generation.clone(), replayed: true })
+        }
+        _ => Err(conflict()),
+    }
+}
+
+fn conflict() -> Refusal {
+    let message = "this Idempotency-Key was used for another request";
+    Refusal::new(Code::IdempotencyConflict, message)
+}
+
+fn new_row(
+    caller: &Caller,
+    planned: &Planned,
+    id: &str,
+    at: Timestamp,
+    idempotency: Option<IdempotencyKey>,
+) -> Result<NewGeneration> {
+    let best = planned.steps.first().map_or(MicroUsd::ZERO, |step| step.call.expected);
+    let calls = i64::try_from(planned.slots.len()).unwrap_or(i64::MAX);
+    Ok(NewGeneration {
+        id: id.to_owned(),
+        team: caller.team.id.clone(),
+        key: caller.key.id.clone(),
+        kind: planned.resolved.kind,
+        model: planned.resolved.name.clone(),
+        request: serde_json::to_string(&planned.request).map_err(|e| Refusal::internal(&e))?,
+        metadata: planned.request.metadata.clone(),
+        estimated: best.times(calls),
+        at,
+        idempotency: idempotency.map(|given| Idempotency {
+            key: given.key,
+            body: given.body,
+            generation: id.to_owned(),
+        }),
+        running: false,
+    })
+}
+
+/// The row as a generation in memory.
+fn first_state(row: &NewGeneration) -> Generation {
+    Generation {
+        id: row.id.clone(),
+        team: row.team.clone(),
+        key: row.key.clone(),
+        kind: row.kind,
+        status: Status::Queued,
+        model: row.model.clone(),
+        request: row.request.clone(),
+        created_at: row.at,
+        completed_at: None,
+        outputs: Vec::new(),
+        provider: None,
+        provider_model: None,
+        account: None,
+        cost: records::Cost { estimated: row.estimated, ..Default::default() },
+        adjustments: provider::Adjustments::default(),
+        attempts: Vec::new(),
+        error: None,
+        metadata: row.metadata.clone(),
+    }
+}

@@ -1,0 +1,75 @@
+//! What time takes away: expired assets, bytes that nobody recorded, calls and keys of long ago.
+
+use std::time::Duration;
+
+use provider::Timestamp;
+use records::Change;
+
+use crate::Engine;
+
+/// How often.
+const EVERY: Duration = Duration::from_secs(600);
+/// Assets taken in one go, so that a sweep never holds the records for long.
+const BATCH: u32 = 200;
+/// Bytes that nobody recorded are left alone for so long: their generation may still be under way.
+const ORPHAN_AGE: Duration = Duration::from_secs(24 * 3600);
+/// How long an idempotency key stands for its generation.
+const KEYS_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// Sweeps now and then, until the engine stops.
+pub(crate) async fn sweep(engine: Engine) {
+    loop {
+        let clock = engine.clock();
+        tokio::select! {
+            () = clock.sleep_until(clock.now().plus(EVERY)) => {}
+            () = engine.stopping().cancelled() => return,
+        }
+        if let Err(error) = engine.sweep_once(clock.now()).await {
+            tracing::error!(%error, "a sweep failed");
+        }
+    }
+}
+
+impl Engine {
+    /// One sweep, as of `now`.
+    ///
+    /// # Errors
+    /// The records cannot be read or written; what was swept until then stays swept.
+    pub async fn sweep_once(&self, now: Timestamp) -> records::Result<()> {
+        loop {
+            let expired = self.records().expired_assets(now, BATCH).await?;
+            let whole = expired.len() == BATCH as usize;
+            let mut dropped = 0_usize;
+            for id in expired {
+                // The bytes go first: a row without bytes is swept again, bytes without a row linger.
+                if let Err(error) = self.store().delete(&id).await {
+                    tracing::warn!(%error, asset = %id, "expired bytes were not deleted");
+                    continue;
+                }
+                self.records().apply(vec![Change::DropAsset(id)]).await?;
+                dropped += 1;
+            }
+            // A store that deletes nothing must not keep the sweep going round.
+            if !whole || dropped == 0 {
+                break;
+            }
+        }
+        self.records().apply(vec![Change::Prune(now.minus(KEYS_FOR))]).await?;
+        self.sweep_orphans(now).await
+    }
+
+    async fn sweep_orphans(&self, now: Timestamp) -> records::Result<()> {
+        let known = |ids: Vec<String>| async move {
+            let unknown = self.records().unknown_assets(ids.clone()).await.ok()?;
+            Some(ids.into_iter().filter(|id| !unknown.contains(id)).collect())
+        };
+        match self.store().sweep(now.minus(ORPHAN_AGE), known).await {
+            Ok(swept) if swept.blobs + swept.unfinished > 0 => {
+                tracing::info!(blobs = swept.blobs, unfinished = swept.unfinished, "swept orphans");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "orphaned bytes cannot be swept"),
+        }
+        Ok(())
+    }
+}

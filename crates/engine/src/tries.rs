@@ -1,0 +1,266 @@
+//! One call's way through the plan: which step is next, whether it may begin, when to give up.
+
+use std::{sync::Arc, time::Duration};
+
+use coordination::{Flight, Lease};
+use futures_util::FutureExt;
+use provider::Timestamp;
+use records::{Attempt, AttemptState, Change, Failure, NewAttempt, Status};
+
+use crate::{
+    Code,
+    attempt::Rest,
+    drive::{Journey, SlotEnd, failure},
+    plan::Step,
+    recover::fingerprint,
+};
+
+/// The first rest between two tries; it doubles.
+const FIRST_REST: Duration = Duration::from_millis(250);
+/// How often a vendor may say «slow down» before the call goes elsewhere or ends.
+const MOST_PAUSES: u32 = 10;
+/// How long a hold outlives its attempt's expected time before a sweep may ask about it.
+const HOLD_FOR: Duration = Duration::from_secs(3600);
+
+/// An attempt that may begin: its slot at the account is leased.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    /// Which step of the plan.
+    pub(crate) step: usize,
+    pub(crate) row: NewAttempt,
+    pub(crate) lease: Lease,
+    /// Among equal work at the same account, so that a lost answer can be told apart.
+    pub(crate) equal: Flight,
+}
+
+impl Opening {
+    pub(crate) fn change(&self) -> Change {
+        Change::Attempt(Box::new(self.row.clone()))
+    }
+
+    /// Shows the attempt once its row is written.
+    pub(crate) fn written(&self, journey: &Journey) {
+        let row = &self.row;
+        let attempt = Attempt {
+            id: row.id.clone(),
+            generation: row.generation.clone(),
+            slot: row.slot,
+            provider: row.provider.clone(),
+            account: row.account.clone(),
+            model: row.model.clone(),
+            count: row.count,
+            state: AttemptState::Submitting,
+            outcome: None,
+            charged: provider::MicroUsd::ZERO,
+            uncertain: false,
+            upper: row.upper,
+            reference: None,
+            ticket: None,
+            remote: Vec::new(),
+            lost: None,
+            started_at: row.at,
+            ended_at: None,
+        };
+        journey.flight.update(|state| {
+            state.attempts.push(attempt);
+            if state.status == Status::Queued {
+                state.status = Status::Running;
+            }
+        });
+    }
+}
+
+impl Journey {
+    /// The first call's first step, if it may begin this very moment.
+    pub(crate) async fn try_open(&self) -> Option<Opening> {
+        let step = self.steps.first()?;
+        let equal = self.enter(step).now_or_never()?;
+        let turns = self.engine.turns();
+        let lease = turns.try_lease(&step.account.id, &step.account.limits).await.ok()?;
+        self.flight.pass_gate().then(|| self.opening(0, 0, lease, equal))
+    }
+
+    async fn enter(&self, step: &Step) -> Flight {
+        let print = fingerprint(&self.request, step);
+        self.engine.equals().enter(&step.account.id, &print).await
+    }
+
+    fn opening(&self, step: usize, slot: usize, lease: Lease, equal: Flight) -> Opening {
+        let at = self.engine.clock().now();
+        let Step { listing, account, call } = &self.steps[step];
+        let row = NewAttempt {
+            id: self.engine.ids().next("att_"),
+            generation: self.id.clone(),
+            team: self.team.clone(),
+            key: self.key.clone(),
+            slot: u32::try_from(slot).unwrap_or(u32::MAX),
+            provider: listing.vendor.name.clone(),
+            account: account.name.clone(),
+            model: listing.model().name.clone(),
+            count: self.slots[slot],
+            upper: call.upper,
+            at,
+            hold_until: at.plus(HOLD_FOR),
+        };
+        Opening { step, row, lease, equal }
+    }
+}
+
+/// The tries of one call.
+#[derive(Debug)]
+pub(crate) struct Tries<'a> {
+    journey: &'a Journey,
+    /// Attempts begun, pauses not counted.
+    used: u32,
+    pauses: u32,
+    /// Steps that are out of the question for this call.
+    left: Vec<bool>,
+    /// The step to go on with.
+    next: usize,
+    last: Option<(Status, Failure)>,
+}
+
+impl<'a> Tries<'a> {
+    pub(crate) fn new(journey: &'a Journey) -> Self {
+        let left = vec![false; journey.steps.len()];
+        Self { journey, used: 0, pauses: 0, left, next: 0, last: None }
+    }
+
+    /// So many attempts were begun by a process that died.
+    pub(crate) fn count(&mut self, used: u32) {
+        self.used += used;
+    }
+
+    /// An attempt began with the generation itself.
+    pub(crate) fn opened(&mut self, step: usize) {
+        self.used += 1;
+        self.next = step;
+    }
+
+    /// The step is out of the question for this call.
+    pub(crate) fn leave(&mut self, step: usize, status: Status, failure: Failure) {
+        self.left[step] = true;
+        self.last = Some((status, failure));
+    }
+
+    /// The step may be tried again, after a rest; another one goes first where there is one.
+    pub(crate) async fn again(&mut self, step: usize, failure: Failure, rest: Rest) {
+        self.last = Some((Status::Failed, failure));
+        match rest {
+            // The account itself waits: its next lease comes when the pause is over.
+            Rest::Paused if self.pauses < MOST_PAUSES => {
+                self.pauses += 1;
+                self.used = self.used.saturating_sub(1);
+                return;
+            }
+            Rest::Paused => {
+                self.left[step] = true;
+                return;
+            }
+            Rest::Backoff => {}
+        }
+        self.next = (step + 1) % self.left.len();
+        if self.used < self.journey.engine.settings().attempts {
+            let span = FIRST_REST * 2_u32.saturating_pow(self.used.saturating_sub(1).min(8));
+            let clock = self.journey.engine.clock();
+            clock.sleep_until(clock.now().plus(self.journey.engine.jitter(span))).await;
+        }
+    }
+
+    /// Begins the next attempt, its row written.
+    pub(crate) async fn open(&mut self, slot: usize) -> Result<Opening, SlotEnd> {
+        loop {
+            self.may_go_on()?;
+            if self.used >= self.journey.engine.settings().attempts {
+                return Err(self.give_up());
+            }
+            let Some(step) = self.choose().await else { return Err(self.give_up()) };
+            let journey = self.journey;
+            let begun = tokio::select! {
+                biased;
+                opening = self.begin(step, slot) => opening,
+                () = ended(journey) => None,
+            };
+            let Some(opening) = begun else {
+                if self.journey.flight.now().status.is_final() {
+                    continue;
+                }
+                self.leave(step, Status::Failed, busy());
+                continue;
+            };
+            if !self.journey.flight.pass_gate() {
+                continue;
+            }
+            let changes = vec![opening.change(), Change::Run(self.journey.id.clone())];
+            if let Err(error) = self.journey.engine.records().apply(changes).await {
+                tracing::error!(%error, generation = %self.journey.id, "an attempt could not be written");
+                let message = "the attempt could not be written";
+                return Err(SlotEnd::Not(Status::Failed, failure(Code::InternalError, message)));
+            }
+            opening.written(self.journey);
+            self.opened(step);
+            return Ok(opening);
+        }
+    }
+
+    /// Nothing new begins once the caller called it back or its deadline passed.
+    fn may_go_on(&self) -> Result<(), SlotEnd> {
+        let flight = &self.journey.flight;
+        if flight.is_cancelled() {
+            let failure = failure(Code::NotCancellable, "cancelled");
+            return Err(SlotEnd::Not(Status::Cancelled, failure));
+        }
+        if flight.is_closed() {
+            let failure = failure(Code::DeadlineExceeded, "the deadline passed");
+            return Err(SlotEnd::Not(Status::Failed, failure));
+        }
+        Ok(())
+    }
+
+    /// The next step that is not out of the question; an account on hold is passed over.
+    async fn choose(&self) -> Option<usize> {
+        let steps = self.left.len();
+        let engine = &self.journey.engine;
+        let now = engine.clock().now();
+        let order = (0..steps).map(|offset| (self.next + offset) % steps);
+        let open: Vec<usize> = order
+            .filter(|&index| {
+                let account = &self.journey.steps[index].account.id;
+                !self.left[index] && engine.health().hold(account, now).is_none()
+            })
+            .collect();
+        // With a deadline, work moves on from a full account to one that is free.
+        if self.journey.deadline.is_some() && open.len() > 1 {
+            for &index in &open {
+                if engine.is_free(&self.journey.steps[index].account).await {
+                    return Some(index);
+                }
+            }
+        }
+        open.first().copied()
+    }
+
+    async fn begin(&self, step: usize, slot: usize) -> Option<Opening> {
+        let account = Arc::clone(&self.journey.steps[step].account);
+        let equal = self.journey.enter(&self.journey.steps[step]).await;
+        let until: Option<Timestamp> = self.journey.deadline;
+        let turns = self.journey.engine.turns();
+        let lease = turns.lease(&account.id, &account.limits, until).await.ok()?;
+        Some(self.journey.opening(step, slot, lease, equal))
+    }
+
+    fn give_up(&self) -> SlotEnd {
+        let (status, failure) = self.last.clone().unwrap_or_else(|| (Status::Failed, busy()));
+        SlotEnd::Not(status, failure)
+    }
+}
+
+fn busy() -> Failure {
+    failure(Code::ProvidersUnavailable, "every provider that could do this is unavailable for now")
+}
+
+/// Ends when the generation is final, whoever ended it.
+async fn ended(journey: &Journey) {
+    let mut watch = journey.flight.watch();
+    let _ = watch.wait_for(|state| state.status.is_final()).await;
+}

@@ -1,0 +1,226 @@
+//! A vendor that does what a test says, and an engine over real records in a temporary folder.
+
+mod vendor;
+
+use std::{collections::BTreeMap, future::Future, path::Path, sync::Arc, time::Duration};
+
+use coordination::memory::{MemoryFingerprints, MemoryTurns};
+use engine::{
+    Account, Alias, Caller, Done, Engine, Generation, Key, Market, Parts, Request, Scope, Settings,
+    Silent, Team, Vendor,
+};
+use provider::{Clock, Entropy, Kind, Limits, ManualClock, Provider, Timestamp};
+use records::{Change, KeyHash, Records, sqlite};
+
+pub(crate) use vendor::{Act, Scripted};
+
+/// Counts up: every id is another, and the same in every run.
+#[derive(Debug, Default)]
+struct Counter(std::sync::atomic::AtomicU64);
+
+impl Entropy for Counter {
+    fn fill(&self, buffer: &mut [u8]) {
+        let next = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        for (place, byte) in buffer.iter_mut().rev().enumerate() {
+            *byte = next.to_le_bytes().get(place).copied().unwrap_or(0);
+        }
+    }
+}
+
+/// One engine, its vendor and its caller. Dropped and opened again it is a restarted process.
+pub(crate) struct World {
+    pub(crate) engine: Engine,
+    pub(crate) vendor: Arc<Scripted>,
+    pub(crate) clock: ManualClock,
+    pub(crate) caller: Caller,
+    pub(crate) records: Arc<dyn Records>,
+    folder: Arc<tempfile::TempDir>,
+    entropy: Arc<Counter>,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let clock = ManualClock::at(START);
+        let vendor = Arc::new(Scripted::new(clock.clone()));
+        let entropy = Arc::new(Counter::default());
+        let records = open(folder.path());
+        let caller = caller();
+        let key = (*caller.key).clone();
+        records
+            .apply(vec![Change::Team((*caller.team).clone()), Change::Key(key, KeyHash([7; 32]))])
+            .await
+            .unwrap();
+        Self::with(folder, clock, vendor, entropy, records, caller).await
+    }
+
+    async fn with(
+        folder: Arc<tempfile::TempDir>,
+        clock: ManualClock,
+        vendor: Arc<Scripted>,
+        entropy: Arc<Counter>,
+        records: Arc<dyn Records>,
+        caller: Caller,
+    ) -> Self {
+        // The engine gets a runtime of its own, so that a test can end it as abruptly as a kill.
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let parts = Parts {
+            records: Arc::clone(&records),
+            turns: Arc::new(MemoryTurns::new(Arc::new(clock.clone()), Duration::ZERO)),
+            equals: Arc::new(MemoryFingerprints::default()),
+            store: assets::Store::folder(&folder.path().join("assets"), false).unwrap(),
+            fetcher: assets::Fetcher::new(
+                Arc::new(assets::SystemResolver),
+                assets::Allow::default(),
+                assets::FetchLimits { max_bytes: 1 << 20, timeout: Duration::from_secs(5) },
+                Arc::new(clock.clone()),
+            )
+            .unwrap(),
+            market: market(&vendor),
+            clock: Arc::new(clock.clone()),
+            entropy: Arc::clone(&entropy) as Arc<dyn Entropy>,
+            observer: Arc::new(Silent),
+            settings: Settings {
+                asset_ttl: Duration::from_secs(3600),
+                attempts: 3,
+                policy: routing::Policy::Cost,
+                max_asset_bytes: 1 << 20,
+                public_url: "http://127.0.0.1:1".to_owned(),
+            },
+        };
+        let engine = runtime.spawn(Engine::open(parts)).await.unwrap().unwrap();
+        let runtime = Some(runtime);
+        Self { engine, vendor, clock, caller, records, folder, entropy, runtime }
+    }
+
+    /// The process dies without a word; another one opens what it left behind.
+    pub(crate) async fn kill_and_restart(mut self) -> Self {
+        self.stop();
+        let (folder, clock) = (Arc::clone(&self.folder), self.clock.clone());
+        let (vendor, entropy) = (Arc::clone(&self.vendor), Arc::clone(&self.entropy));
+        let caller = self.caller.clone();
+        drop(self);
+        vendor.open_gates();
+        let records = open(folder.path());
+        Self::with(folder, clock, vendor, entropy, records, caller).await
+    }
+
+    fn stop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+
+    pub(crate) async fn start(&self, request: Request) -> String {
+        self.engine.start(&self.caller, request, None).await.unwrap().id
+    }
+
+    /// Waits for the end, the clock running ahead.
+    pub(crate) async fn end(&self, id: &str) -> Arc<Generation> {
+        let Done { generation, .. } =
+            self.fast(self.engine.wait(&self.caller.team.id, id, None)).await.unwrap();
+        assert!(generation.status.is_final());
+        generation
+    }
+
+    /// Runs something while the clock jumps ahead.
+    pub(crate) async fn fast<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        let mut tick = tokio::time::interval(Duration::from_millis(2));
+        for _ in 0..20_000 {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                _ = tick.tick() => self.clock.advance(Duration::from_millis(250)),
+            }
+        }
+        panic!("it did not end");
+    }
+
+    /// Waits until something is so, the clock running ahead.
+    pub(crate) async fn until(&self, mut so: impl FnMut() -> bool) {
+        self.fast(async {
+            while !so() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
+    }
+
+    /// The books: every transaction adds up to zero, and the provider's side is what it charged.
+    pub(crate) async fn booked(&self) -> i64 {
+        let entries = self.records.ledger(None, engine::Page::first(1000)).await.unwrap();
+        let mut sums: BTreeMap<&str, i64> = BTreeMap::new();
+        for entry in &entries {
+            *sums.entry(&entry.transaction).or_default() += entry.amount.micros();
+        }
+        assert!(sums.values().all(|sum| *sum == 0), "{entries:?}");
+        let at_vendor = entries.iter().filter(|entry| entry.account.starts_with("provider:"));
+        at_vendor.map(|entry| entry.amount.micros()).sum()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn open(folder: &Path) -> Arc<dyn Records> {
+    let file = folder.join("atelier.db");
+    Arc::new(sqlite::Sqlite::open(&file, sqlite::Durability::Process).unwrap())
+}
+
+fn caller() -> Caller {
+    let team = Team {
+        id: "team_a".to_owned(),
+        name: "a".to_owned(),
+        models: Vec::new(),
+        created_at: START,
+        revoked_at: None,
+    };
+    let key = Key {
+        id: "key_a".to_owned(),
+        team: team.id.clone(),
+        name: "a".to_owned(),
+        prefix: "atl_a".to_owned(),
+        scopes: vec![Scope::Generate, Scope::Read],
+        models: Vec::new(),
+        created_at: START,
+        expires_at: None,
+        revoked_at: None,
+    };
+    Caller { team: Arc::new(team), key: Arc::new(key) }
+}
+
+fn market(vendor: &Arc<Scripted>) -> Market {
+    let description = vendor.describe();
+    let account = Account {
+        name: "main".to_owned(),
+        id: "scripted/main".to_owned(),
+        key: "secret".into(),
+        limits: Limits { concurrent: Some(3), ..description.limits.clone() },
+    };
+    let adapter: Arc<dyn Provider> = Arc::clone(vendor) as Arc<dyn Provider>;
+    let name = "scripted".to_owned();
+    let accounts = vec![Arc::new(account)];
+    let vendor = Vendor { name, adapter, description, accounts, loopback: true };
+    let alias = Alias {
+        name: "photo".to_owned(),
+        kind: Kind::Image,
+        candidates: vec!["scripted/one".to_owned()],
+    };
+    Market::new(vec![vendor], vec![alias], BTreeMap::from([(Kind::Image, "photo".to_owned())]))
+}
+
+/// What a test waits for besides the clock.
+pub(crate) fn now(world: &World) -> Timestamp {
+    world.clock.now()
+}

@@ -1,0 +1,163 @@
+//! Everything that can be written, as data.
+
+use std::collections::BTreeMap;
+
+use provider::{Adjustments, Kind, MicroUsd, Timestamp};
+
+use crate::{
+    Asset, Failure, Idempotency, Key, KeyHash, Lost, Outcome, OutputRecord, Status, Team,
+    model::Remote,
+};
+
+/// One change of the records.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// The value under a name, where there is none yet; otherwise nothing.
+    Setting { name: String, value: String },
+    /// A new team.
+    Team(Team),
+    /// A team may work no longer.
+    RevokeTeam(String, Timestamp),
+    /// A new key, by its hash.
+    Key(Key, KeyHash),
+    /// A key is refused from now on.
+    RevokeKey(String, Timestamp),
+
+    /// A generation is accepted. Fails with [`Error::Used`](crate::Error::Used) where its idempotency
+    /// key stands for another one.
+    Accept(Box<NewGeneration>),
+    /// A generation has begun to run.
+    Run(String),
+    /// An attempt is about to be sent, its worst price held.
+    Attempt(Box<NewAttempt>),
+    /// The vendor works on it.
+    Ticket { attempt: String, ticket: String },
+    /// The answer was lost.
+    Lost { attempt: String, lost: Lost },
+    /// The vendor's work is this attempt's, and what it cost is on the books; the hold is gone.
+    /// Fails with [`Error::Claimed`](crate::Error::Claimed) where another attempt has it.
+    Book(Box<Booking>),
+    /// The attempt is over; its hold is gone.
+    EndAttempt(EndAttempt),
+    /// Bytes are kept.
+    Asset(Box<Asset>),
+    /// The generation is final.
+    EndGeneration(Box<EndGeneration>),
+    /// Outputs that came after the generation was final; they are added to those it has, its status
+    /// stays. An erased generation takes none.
+    LateOutputs { generation: String, outputs: Vec<OutputRecord> },
+    /// The generation's words and outputs are gone, and what still comes of them is not kept; the
+    /// books keep the money.
+    Erase { generation: String },
+    /// An asset is gone.
+    DropAsset(String),
+    /// A request went to a vendor's account.
+    Call { account: String, at: Timestamp },
+    /// Calls, idempotency keys and holds older than this are of no use any more.
+    Prune(Timestamp),
+}
+
+/// A generation as it is accepted.
+#[derive(Debug, Clone)]
+pub struct NewGeneration {
+    /// `gen_...`
+    pub id: String,
+    /// Whose.
+    pub team: String,
+    /// Asked for with this key.
+    pub key: String,
+    /// What it makes.
+    pub kind: Kind,
+    /// The model as the caller named it.
+    pub model: String,
+    /// The request as a document.
+    pub request: String,
+    /// The caller's own words.
+    pub metadata: BTreeMap<String, String>,
+    /// What it will probably cost.
+    pub estimated: MicroUsd,
+    /// Now.
+    pub at: Timestamp,
+    /// The caller's idempotency key, bound to this generation with it.
+    pub idempotency: Option<Idempotency>,
+    /// Whether it runs at once.
+    pub running: bool,
+}
+
+/// An attempt as it is about to be sent.
+#[derive(Debug, Clone)]
+pub struct NewAttempt {
+    /// `att_...`
+    pub id: String,
+    /// Of which generation.
+    pub generation: String,
+    /// Whose; the hold is theirs.
+    pub team: String,
+    /// Asked for with this key.
+    pub key: String,
+    /// Which of the generation's calls.
+    pub slot: u32,
+    /// The provider.
+    pub provider: String,
+    /// The account.
+    pub account: String,
+    /// The provider's own name of the model.
+    pub model: String,
+    /// Outputs asked for.
+    pub count: u8,
+    /// The worst price: what is held.
+    pub upper: MicroUsd,
+    /// Now.
+    pub at: Timestamp,
+    /// When the hold may be swept if its owner died.
+    pub hold_until: Timestamp,
+}
+
+/// A charge, as the vendor said it or, where `uncertain`, at its ceiling.
+#[derive(Debug, Clone)]
+pub struct Booking {
+    /// The attempt.
+    pub attempt: String,
+    /// The vendor's own name of the work; claimed for this attempt.
+    pub reference: Option<String>,
+    /// What was charged.
+    pub amount: MicroUsd,
+    /// Whether it is a ceiling.
+    pub uncertain: bool,
+    /// What is still at the vendor; where there is something the attempt goes to `Fetching`.
+    pub remote: Vec<Remote>,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// The end of an attempt.
+#[derive(Debug, Clone)]
+pub struct EndAttempt {
+    /// The attempt.
+    pub attempt: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// For operators: the error's private words.
+    pub detail: Option<String>,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// The end of a generation.
+#[derive(Debug, Clone)]
+pub struct EndGeneration {
+    /// The generation.
+    pub id: String,
+    /// One of the four final ones.
+    pub status: Status,
+    /// Its outputs.
+    pub outputs: Vec<OutputRecord>,
+    /// The provider, the provider's own name of the model, and the account that made it.
+    pub made_by: Option<(String, String, String)>,
+    /// What was used instead of what was asked for.
+    pub adjustments: Adjustments,
+    /// Why it failed.
+    pub error: Option<Failure>,
+    /// Now.
+    pub at: Timestamp,
+}

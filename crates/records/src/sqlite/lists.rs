@@ -1,0 +1,118 @@
+//! Questions with many answers.
+
+use provider::{Kind, Timestamp};
+use rusqlite::{Connection, params};
+
+use super::{
+    generations::{GENERATION, read, with_attempts},
+    people::{KEY, TEAM, read_key, read_team},
+    stored::{all, bound, direction, one, only},
+};
+use crate::{Generation, Key, OutputRecord, Page, Result, Team, Unfinished};
+
+pub(super) fn teams(conn: &Connection, page: &Page) -> Result<Vec<Team>> {
+    let (beyond, order) = direction(page);
+    let sql =
+        format!("SELECT {TEAM} FROM teams t WHERE t.id {beyond} ? ORDER BY t.id {order} LIMIT ?");
+    all(conn.prepare_cached(&sql)?, params![bound(page), page.limit], read_team)
+}
+
+pub(super) fn keys(conn: &Connection, team: Option<&str>, page: &Page) -> Result<Vec<Key>> {
+    let (beyond, order) = direction(page);
+    let whose = if team.is_some() { "k.team = ?3 AND" } else { "" };
+    let sql = format!(
+        "SELECT {KEY} FROM keys k WHERE {whose} k.id {beyond} ?1 ORDER BY k.id {order} LIMIT ?2"
+    );
+    let question = conn.prepare_cached(&sql)?;
+    match team {
+        Some(team) => all(question, params![bound(page), page.limit, team], read_key),
+        None => all(question, params![bound(page), page.limit], read_key),
+    }
+}
+
+/// A page of every kind is merged from a page of each: so one index serves both questions, however
+/// rare a kind is in a long list.
+pub(super) fn generations(
+    conn: &Connection,
+    team: &str,
+    kind: Option<Kind>,
+    page: &Page,
+) -> Result<Vec<Generation>> {
+    let (beyond, order) = direction(page);
+    let of = |kind: &Kind| {
+        format!(
+            "SELECT * FROM (SELECT id FROM generations WHERE team = ?1 AND kind = '{kind}' \
+             AND erased = 0 AND id {beyond} ?2 ORDER BY id {order} LIMIT ?3)"
+        )
+    };
+    let kinds = kind.as_ref().map_or(Kind::ALL.as_slice(), std::slice::from_ref);
+    let ranges: Vec<String> = kinds.iter().map(of).collect();
+    let sql = format!(
+        "SELECT {GENERATION} FROM generations g WHERE g.id IN ({}) ORDER BY g.id {order} LIMIT ?3",
+        ranges.join(" UNION ALL ")
+    );
+    let snapshot = conn.unchecked_transaction()?;
+    let question = snapshot.prepare_cached(&sql)?;
+    let found = all(question, params![team, bound(page), page.limit], read)?;
+    found.into_iter().map(|generation| with_attempts(&snapshot, generation)).collect()
+}
+
+/// What a restart must take up: generations that are not final, and final ones that a vendor may
+/// still charge for.
+pub(super) fn unfinished(conn: &Connection) -> Result<Vec<Unfinished>> {
+    let sql = format!(
+        "SELECT {GENERATION} FROM generations g WHERE g.id IN \
+         (SELECT id FROM generations WHERE completed_at IS NULL \
+         UNION ALL SELECT generation FROM attempts WHERE ended_at IS NULL) ORDER BY g.id"
+    );
+    let snapshot = conn.unchecked_transaction()?;
+    let found = all(snapshot.prepare_cached(&sql)?, [], read)?;
+    let whole = |generation| with_attempts(&snapshot, generation);
+    let entire = |one: Generation| {
+        let kept = kept(&snapshot, &one.id)?;
+        Ok(Unfinished { generation: whole(one)?, kept })
+    };
+    found.into_iter().map(entire).collect()
+}
+
+/// The outputs that are kept already: calls that ended before their generation did.
+fn kept(conn: &Connection, generation: &str) -> Result<Vec<OutputRecord>> {
+    let sql = "SELECT id, media_type, width, height, bytes, expires_at FROM assets \
+               WHERE generation = ? ORDER BY id";
+    all(conn.prepare_cached(sql)?, [generation], |columns| {
+        Ok(OutputRecord {
+            asset: Some(columns.take()?),
+            text: None,
+            media_type: columns.take()?,
+            width: columns.take()?,
+            height: columns.take()?,
+            millis: None,
+            bytes: u64::try_from(columns.take::<i64>()?).unwrap_or_default(),
+            expires_at: Some(columns.take()?),
+        })
+    })
+}
+
+pub(super) fn expired_assets(conn: &Connection, now: Timestamp, limit: u32) -> Result<Vec<String>> {
+    let sql = "SELECT id FROM assets WHERE expires_at < ? ORDER BY expires_at LIMIT ?";
+    all(conn.prepare_cached(sql)?, params![now.millis(), limit], only)
+}
+
+pub(super) fn unknown_assets(conn: &Connection, ids: Vec<String>) -> Result<Vec<String>> {
+    let snapshot = conn.unchecked_transaction()?;
+    let mut unknown = Vec::new();
+    for id in ids {
+        let known: Option<i64> = one(&snapshot, "SELECT 1 FROM assets WHERE id = ?", [&id], only)?;
+        if known.is_none() {
+            unknown.push(id);
+        }
+    }
+    Ok(unknown)
+}
+
+pub(super) fn calls_since(conn: &Connection, since: Timestamp) -> Result<Vec<(String, Timestamp)>> {
+    let sql = "SELECT account, at FROM calls WHERE at >= ? ORDER BY at, account, nth";
+    all(conn.prepare_cached(sql)?, [since.millis()], |columns| {
+        Ok((columns.take()?, columns.take()?))
+    })
+}

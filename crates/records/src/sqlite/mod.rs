@@ -1,0 +1,203 @@
+//! The records in one `SQLite` file: the default, for one machine.
+//!
+//! # One writer, few readers
+//! `SQLite` lets one connection write at a time. Instead of many that wait for each other's locks,
+//! one thread owns the writing connection and takes lists of changes from a queue ([`writer`]). What
+//! queued up while it committed goes into the next commit together, so that under load the price of
+//! a commit is shared, and alone nobody waits for company. Readers never wait for it (WAL): they see
+//! the last commit.
+//!
+//! # Short and long reads
+//! A point read is a few descents through pages that are in memory: some ten microseconds, as much
+//! as a handover to another thread would take. So it runs where it is asked for, and lists run on
+//! blocking threads ([`readers`]).
+
+mod attempts;
+mod books;
+mod generations;
+mod lists;
+mod people;
+mod readers;
+mod schema;
+mod stored;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::{path::Path, sync::Arc};
+
+use provider::{Kind, MicroUsd, Timestamp};
+use rusqlite::{Connection, Params};
+
+use self::{readers::Readers, writer::Writer};
+use crate::{
+    Asset, Change, Error, Generation, Idempotency, Key, KeyHash, LedgerEntry, Page, Records,
+    Result, Team, Unfinished, Usage,
+};
+
+/// What a commit survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// A power cut.
+    Full,
+    /// The death of the process.
+    Process,
+}
+
+/// The records in one `SQLite` file. Dropping it writes what is queued, then closes the file.
+#[derive(Debug)]
+pub struct Sqlite {
+    // Readers go first: the last connection to close folds the log into the file, and only the
+    // writer may.
+    readers: Arc<Readers>,
+    writer: Writer,
+}
+
+impl Sqlite {
+    /// Opens the database, making it and its folder where there is none, and brings its schema up
+    /// to date.
+    ///
+    /// # Errors
+    /// Where the file cannot be opened, is no database, or is of a newer version than this binary.
+    pub fn open(path: &Path, durability: Durability) -> Result<Self> {
+        let writing = schema::open(path, durability)?;
+        let readers = Arc::new(Readers::open(path)?);
+        Ok(Self { readers, writer: Writer::start(writing)? })
+    }
+}
+
+/// Makes one change.
+fn make(conn: &Connection, change: &Change) -> Result<()> {
+    match change {
+        Change::Setting { name, value } => people::set(conn, name, value),
+        Change::Team(team) => people::add_team(conn, team),
+        Change::RevokeTeam(id, at) => people::revoke_team(conn, id, *at),
+        Change::Key(key, hash) => people::add_key(conn, key, hash),
+        Change::RevokeKey(id, at) => people::revoke_key(conn, id, *at),
+        Change::Accept(new) => generations::accept(conn, new),
+        Change::Run(id) => generations::start(conn, id),
+        Change::EndGeneration(end) => generations::end(conn, end),
+        Change::LateOutputs { generation, outputs } => generations::late(conn, generation, outputs),
+        Change::Erase { generation } => generations::erase(conn, generation),
+        Change::Asset(asset) => generations::add_asset(conn, asset),
+        Change::DropAsset(id) => generations::drop_asset(conn, id),
+        Change::Attempt(new) => attempts::begin(conn, new),
+        Change::Ticket { attempt, ticket } => attempts::ticket(conn, attempt, ticket),
+        Change::Lost { attempt, lost } => attempts::lose(conn, attempt, *lost),
+        Change::EndAttempt(end) => attempts::end(conn, end),
+        Change::Call { account, at } => attempts::call(conn, account, *at),
+        Change::Book(booking) => books::book(conn, booking),
+        Change::Prune(before) => attempts::prune(conn, *before),
+    }
+}
+
+/// Runs a prepared statement and counts the rows that it changed.
+fn run(conn: &Connection, sql: &str, params: impl Params) -> Result<usize> {
+    Ok(conn.prepare_cached(sql)?.execute(params)?)
+}
+
+/// Runs a prepared statement that must change something of `what`.
+fn must(conn: &Connection, what: &str, sql: &str, params: impl Params) -> Result<()> {
+    match run(conn, sql, params)? {
+        0 => Err(Error::Stale(what.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+#[async_trait::async_trait]
+impl Records for Sqlite {
+    async fn apply(&self, changes: Vec<Change>) -> Result<()> {
+        self.writer.apply(changes).await
+    }
+
+    fn apply_soon(&self, changes: Vec<Change>) {
+        self.writer.apply_soon(changes);
+    }
+
+    async fn setting(&self, name: &str, value: String) -> Result<String> {
+        let name = name.to_owned();
+        self.apply(vec![Change::Setting { name: name.clone(), value }]).await?;
+        let stored = self.find_setting(&name).await?;
+        stored.ok_or_else(|| Error::Storage(format!("the setting {name} vanished")))
+    }
+
+    async fn find_setting(&self, name: &str) -> Result<Option<String>> {
+        let name = name.to_owned();
+        self.readers.point(move |conn| people::setting(conn, &name)).await
+    }
+
+    async fn teams(&self, page: Page) -> Result<Vec<Team>> {
+        self.readers.list(move |conn| lists::teams(conn, &page)).await
+    }
+
+    async fn team(&self, id: &str) -> Result<Option<Team>> {
+        let id = id.to_owned();
+        self.readers.point(move |conn| people::team(conn, &id)).await
+    }
+
+    async fn keys(&self, team: Option<&str>, page: Page) -> Result<Vec<Key>> {
+        let team = team.map(str::to_owned);
+        self.readers.list(move |conn| lists::keys(conn, team.as_deref(), &page)).await
+    }
+
+    async fn key_by_hash(&self, hash: &KeyHash) -> Result<Option<(Key, Team)>> {
+        let hash = *hash;
+        self.readers.point(move |conn| people::key_by_hash(conn, &hash)).await
+    }
+
+    async fn generation(&self, team: &str, id: &str) -> Result<Option<Generation>> {
+        let (team, id) = (team.to_owned(), id.to_owned());
+        self.readers.point(move |conn| generations::find(conn, &team, &id)).await
+    }
+
+    async fn generations(
+        &self,
+        team: &str,
+        kind: Option<Kind>,
+        page: Page,
+    ) -> Result<Vec<Generation>> {
+        let team = team.to_owned();
+        self.readers.list(move |conn| lists::generations(conn, &team, kind, &page)).await
+    }
+
+    async fn unfinished(&self) -> Result<Vec<Unfinished>> {
+        self.readers.list(lists::unfinished).await
+    }
+
+    async fn idempotent(&self, team: &str, key: &str) -> Result<Option<Idempotency>> {
+        let (team, key) = (team.to_owned(), key.to_owned());
+        self.readers.point(move |conn| generations::idempotent(conn, &team, &key)).await
+    }
+
+    async fn held(&self, team: &str) -> Result<MicroUsd> {
+        let team = team.to_owned();
+        self.readers.point(move |conn| books::held(conn, &team)).await
+    }
+
+    async fn asset(&self, id: &str) -> Result<Option<Asset>> {
+        let id = id.to_owned();
+        self.readers.point(move |conn| generations::asset(conn, &id)).await
+    }
+
+    async fn expired_assets(&self, now: Timestamp, limit: u32) -> Result<Vec<String>> {
+        self.readers.list(move |conn| lists::expired_assets(conn, now, limit)).await
+    }
+
+    async fn unknown_assets(&self, ids: Vec<String>) -> Result<Vec<String>> {
+        self.readers.list(move |conn| lists::unknown_assets(conn, ids)).await
+    }
+
+    async fn calls_since(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>> {
+        self.readers.list(move |conn| lists::calls_since(conn, since)).await
+    }
+
+    async fn usage(&self, team: &str, from: Timestamp, to: Timestamp) -> Result<Usage> {
+        let team = team.to_owned();
+        self.readers.list(move |conn| books::usage(conn, &team, from, to)).await
+    }
+
+    async fn ledger(&self, team: Option<&str>, page: Page) -> Result<Vec<LedgerEntry>> {
+        let team = team.map(str::to_owned);
+        self.readers.list(move |conn| books::ledger(conn, team.as_deref(), &page)).await
+    }
+}

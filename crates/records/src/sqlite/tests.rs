@@ -1,0 +1,237 @@
+//! The suite over `SQLite`, and what only a file can get wrong.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use provider::{Kind, MicroUsd, Timestamp};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::{
+    Durability, Sqlite, schema,
+    writer::{Job, Writer, commit},
+};
+use crate::{Change, Error, NewGeneration, Page, Records, Result};
+
+async fn fresh() -> (Arc<dyn Records>, TempDir) {
+    let (sqlite, folder, _) = open();
+    (Arc::new(sqlite), folder)
+}
+
+crate::records_suite!(fresh);
+
+fn open() -> (Sqlite, TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/atelier.db");
+    (Sqlite::open(&path, Durability::Process).unwrap(), folder, path)
+}
+
+fn call(millis: i64) -> Change {
+    Change::Call { account: "a".to_owned(), at: Timestamp::from_millis(millis) }
+}
+
+fn accept(id: &str, request: String) -> Change {
+    Change::Accept(Box::new(NewGeneration {
+        id: id.to_owned(),
+        team: "team_1".to_owned(),
+        key: "key_1".to_owned(),
+        kind: Kind::Image,
+        model: "photo".to_owned(),
+        request,
+        metadata: std::collections::BTreeMap::new(),
+        estimated: MicroUsd::ZERO,
+        at: Timestamp::from_millis(1),
+        idempotency: None,
+        running: true,
+    }))
+}
+
+fn bad() -> Change {
+    Change::RevokeKey("key_x".to_owned(), Timestamp::from_millis(1))
+}
+
+async fn calls(path: &Path) -> usize {
+    let again = Sqlite::open(path, Durability::Full).unwrap();
+    again.calls_since(Timestamp::from_millis(0)).await.unwrap().len()
+}
+
+/// The files of a database as a killed process leaves them.
+fn as_killed(path: &Path, to: &Path) -> PathBuf {
+    let file = path.file_name().unwrap().to_str().unwrap();
+    for end in ["", "-wal"] {
+        let name = format!("{file}{end}");
+        fs::copy(path.with_file_name(&name), to.join(&name)).unwrap();
+    }
+    to.join(file)
+}
+
+#[tokio::test]
+async fn a_killed_process_loses_nothing_that_was_answered() {
+    let (sqlite, folder, path) = open();
+    for n in 0..50 {
+        sqlite.apply(vec![call(n)]).await.unwrap();
+        if n % 10 == 0 {
+            let to = folder.path().join(n.to_string());
+            fs::create_dir(&to).unwrap();
+            let kept = calls(&as_killed(&path, &to)).await;
+            assert_eq!(i64::try_from(kept).unwrap(), n + 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn dropping_writes_what_is_queued_and_folds_the_log() {
+    let (sqlite, _folder, path) = open();
+    for n in 0..500 {
+        sqlite.apply_soon(vec![call(n)]);
+    }
+    drop(sqlite);
+    assert!(!path.with_file_name("atelier.db-wal").exists());
+    assert_eq!(calls(&path).await, 500);
+}
+
+#[tokio::test]
+async fn a_newer_database_is_refused_and_left_alone() {
+    let (sqlite, _folder, path) = open();
+    drop(sqlite);
+    let newer = Connection::open(&path).unwrap();
+    newer.pragma_update(None, "user_version", 99).unwrap();
+    drop(newer);
+    let before = fs::read(&path).unwrap();
+    let error = Sqlite::open(&path, Durability::Full).unwrap_err().to_string();
+    assert!(error.contains("version 99") && error.contains("newer binary"), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn what_is_no_database_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    fs::write(&path, "a text that is long enough to be taken for a header".repeat(20)).unwrap();
+    assert!(matches!(Sqlite::open(&path, Durability::Full), Err(Error::Storage(_))));
+    assert!(matches!(Sqlite::open(folder.path(), Durability::Full), Err(Error::Storage(_))));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_are_their_owners_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let (sqlite, _folder, path) = open();
+    sqlite.apply(vec![call(1)]).await.unwrap();
+    for name in ["atelier.db", "atelier.db-wal", "atelier.db-shm"] {
+        let mode = fs::metadata(path.with_file_name(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn erased_words_are_not_in_the_file() {
+    let (sqlite, _folder, path) = open();
+    let words = |n: usize| format!("fox-{n}-").repeat(20 + n * 300);
+    for n in 0..8 {
+        sqlite.apply(vec![accept(&format!("gen_{n}"), words(n))]).await.unwrap();
+    }
+    for n in (0..8).filter(|n| n % 2 == 0) {
+        sqlite.apply(vec![Change::Erase { generation: format!("gen_{n}") }]).await.unwrap();
+    }
+    drop(sqlite);
+    let file = fs::read(&path).unwrap();
+    for n in 0..8 {
+        let word = format!("fox-{n}-");
+        let there = file.windows(word.len()).any(|bytes| bytes == word.as_bytes());
+        assert_eq!(there, n % 2 == 1, "{n}");
+    }
+}
+
+#[tokio::test]
+async fn not_even_sql_rewrites_the_books() {
+    let (sqlite, _folder, path) = open();
+    drop(sqlite);
+    let conn = Connection::open(&path).unwrap();
+    let entry = "INSERT INTO ledger VALUES (1, 't', 0, 'a', 5, 'charge', 't', 'k', 'p', 'm', 'g', \
+                 'image', 1)";
+    conn.execute(entry, []).unwrap();
+    for change in ["UPDATE ledger SET amount = 4", "DELETE FROM ledger"] {
+        let error = conn.execute(change, []).unwrap_err().to_string();
+        assert!(error.contains("append-only"), "{error}");
+    }
+}
+
+fn jobs(lists: Vec<Vec<Change>>) -> Vec<Job> {
+    lists.into_iter().map(|changes| Job { changes, answer: None }).collect()
+}
+
+/// Each list of a batch by how it ended.
+fn told(results: &[Result<()>]) -> Vec<bool> {
+    results.iter().map(Result::is_ok).collect()
+}
+
+#[test]
+fn in_one_commit_a_bad_list_leaves_nothing_and_spoils_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("atelier.db");
+    let conn = schema::open(&path, Durability::Process).unwrap();
+    let rows = || conn.query_row("SELECT count(*) FROM calls", [], |row| row.get::<_, i64>(0));
+    let lists = vec![
+        vec![bad()],
+        vec![call(1), call(2)],
+        vec![call(3), call(4), bad()],
+        vec![call(5)],
+        vec![call(6), bad(), call(7)],
+    ];
+    let results = commit(&conn, &jobs(lists)).unwrap();
+    assert_eq!(told(&results), [false, true, false, true, false]);
+    assert_eq!(rows().unwrap(), 3);
+    // Alone there is no savepoint; nothing may stay either.
+    let results = commit(&conn, &jobs(vec![vec![call(8), bad()]])).unwrap();
+    assert_eq!((told(&results), rows().unwrap()), (vec![false], 3));
+    assert!(conn.is_autocommit());
+}
+
+#[tokio::test]
+async fn a_full_disk_is_an_answer_every_time_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("atelier.db");
+    let conn = schema::open(&path, Durability::Process).unwrap();
+    conn.pragma_update_and_check(None, "max_page_count", 200, |_| Ok(())).unwrap();
+    let writer = Writer::start(conn).unwrap();
+    let (mut kept, mut failed) = (Vec::new(), 0);
+    for n in 0..60 {
+        let id = format!("gen_{n:02}");
+        match writer.apply(vec![call(n), accept(&id, "x".repeat(20_000))]).await {
+            Ok(()) => kept.push(id),
+            Err(Error::Storage(why)) => {
+                assert!(why.contains("full"), "{why}");
+                failed += 1;
+            }
+            Err(other) => assert!(matches!(other, Error::Storage(_)), "{other}"),
+        }
+    }
+    assert!(failed > 10 && kept.len() > 10, "{failed} failed, {} kept", kept.len());
+    drop(writer);
+    let again = Sqlite::open(&path, Durability::Process).unwrap();
+    let page = Page { limit: 100, after: None, ascending: true };
+    let found = again.generations("team_1", None, page).await.unwrap();
+    assert_eq!(found.into_iter().map(|one| one.id).collect::<Vec<_>>(), kept);
+    let calls = again.calls_since(Timestamp::from_millis(0)).await.unwrap();
+    assert_eq!(calls.len(), kept.len());
+}
+
+#[tokio::test]
+async fn a_batch_that_the_disk_refuses_fails_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("atelier.db");
+    let conn = schema::open(&path, Durability::Process).unwrap();
+    conn.pragma_update_and_check(None, "max_page_count", 100, |_| Ok(())).unwrap();
+    let huge = vec![accept("gen_1", "x".repeat(2_000_000))];
+    let results = commit(&conn, &jobs(vec![vec![call(1)], huge, vec![call(2)]]));
+    // Whether the disk's refusal ended the transaction or only the list, what was answered holds.
+    let answered = results.as_deref().map_or(0, |each| told(each).iter().filter(|ok| **ok).count());
+    let rows: i64 = conn.query_row("SELECT count(*) FROM calls", [], |row| row.get(0)).unwrap();
+    assert_eq!(usize::try_from(rows).unwrap(), answered);
+    assert!(conn.is_autocommit());
+    assert_eq!(told(&commit(&conn, &jobs(vec![vec![call(3)]])).unwrap()), [true]);
+}

@@ -1,0 +1,89 @@
+//! The checks that every backend of [`Records`](crate::Records) passes, one function a check.
+//!
+//! A backend instantiates them all with [`records_suite!`](crate::records_suite), a named test for
+//! each, so that what the engine relies on is written down once and no backend can forget a part.
+//! Each check gets records of its own, empty ones.
+#![expect(clippy::unwrap_used, reason = "checks are tests, wherever they are compiled")]
+
+mod batches;
+mod hostile;
+mod life;
+mod lists;
+mod money;
+mod people;
+mod samples;
+mod schedules;
+mod states;
+
+pub use batches::{a_bad_list_spoils_no_other, queued_changes_come_before_later_ones};
+pub use hostile::{claims_differ_by_a_byte, hostile_text_is_only_text};
+pub use life::{
+    assets_live_and_go, attempts_come_in_order, calls_are_remembered, erasing_keeps_the_books,
+    idempotency_keys_stand_for_one, late_outputs_are_added, pruning_forgets_only_the_old,
+    unfinished_finds_what_it_must, what_comes_after_erasing_is_not_kept,
+};
+pub use lists::{
+    generations_page_both_ways, keys_and_teams_page_both_ways, ledgers_page_both_ways,
+    teams_are_walled_off,
+};
+pub use money::{
+    a_late_charge_is_booked, a_list_is_all_or_nothing, ceilings_are_told_apart,
+    holds_go_with_booking_or_end, one_of_many_claims_wins, paid_once, usage_adds_up,
+    zero_claims_and_books_nothing,
+};
+pub use people::{keys_are_found_by_hash, revoking_lasts, settings_are_decided_once};
+pub use schedules::random_schedules;
+pub use states::{attempts_move_only_forward, generations_end_once, generations_keep_everything};
+
+/// A named test for every check of the suite. `$fresh` names an `async fn()` that returns empty
+/// records as `Arc<dyn Records>`, and whatever must live as long as they do.
+#[macro_export]
+macro_rules! records_suite {
+    ($fresh:path) => {
+        $crate::records_suite! { @checks $fresh:
+            a_bad_list_spoils_no_other,
+            queued_changes_come_before_later_ones,
+            claims_differ_by_a_byte,
+            hostile_text_is_only_text,
+            assets_live_and_go,
+            attempts_come_in_order,
+            calls_are_remembered,
+            erasing_keeps_the_books,
+            idempotency_keys_stand_for_one,
+            late_outputs_are_added,
+            pruning_forgets_only_the_old,
+            unfinished_finds_what_it_must,
+            what_comes_after_erasing_is_not_kept,
+            generations_page_both_ways,
+            keys_and_teams_page_both_ways,
+            ledgers_page_both_ways,
+            teams_are_walled_off,
+            a_late_charge_is_booked,
+            a_list_is_all_or_nothing,
+            ceilings_are_told_apart,
+            holds_go_with_booking_or_end,
+            one_of_many_claims_wins,
+            paid_once,
+            usage_adds_up,
+            zero_claims_and_books_nothing,
+            keys_are_found_by_hash,
+            revoking_lasts,
+            settings_are_decided_once,
+            attempts_move_only_forward,
+            generations_end_once,
+            generations_keep_everything,
+        }
+
+        #[test]
+        fn random_schedules() {
+            $crate::suite::random_schedules($fresh);
+        }
+    };
+    (@checks $fresh:path: $($check:ident,)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $check() {
+            let (records, _kept) = $fresh().await;
+            $crate::suite::$check(records).await;
+        }
+    )*};
+}
