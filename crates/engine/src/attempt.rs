@@ -249,6 +249,13 @@ fn outcome(error: &Error) -> Outcome {
 
 /// What an error that was certainly not charged means for the call.
 pub(crate) fn verdict(error: &Error) -> Verdict {
+    match (by_kind(error), error.retry()) {
+        (Verdict::Again(failure, _), Retry::No) => Verdict::Next(failure),
+        (verdict, _) => verdict,
+    }
+}
+
+fn by_kind(error: &Error) -> Verdict {
     let bad = |message: &str| failure(Code::ProviderError, message);
     let busy = |message: &str| failure(Code::ProvidersUnavailable, message);
     match error.kind() {

@@ -185,10 +185,6 @@ async fn enter(
 
 /// Writes the end of a generation whose caller may still wait.
 async fn finish(journey: &Journey, ends: Vec<SlotEnd>) {
-    if journey.flight.is_cancelled() {
-        // Whoever cancelled it has written the end.
-        return journey.engine.landed(&journey.id);
-    }
     let mut outputs = Vec::new();
     let mut rest = Vec::new();
     let mut made_by = None;
@@ -211,7 +207,8 @@ async fn finish(journey: &Journey, ends: Vec<SlotEnd>) {
     if outputs.is_empty() {
         let fallback = || (Status::Failed, failure(Code::ProviderError, "no output was made"));
         let (status, failure) = bad.unwrap_or_else(fallback);
-        end(journey, status, None, Some(failure), rest).await;
+        let error = (status != Status::Cancelled).then_some(failure);
+        end(journey, status, None, error, rest).await;
     } else {
         let result = Some((outputs, made_by, adjustments));
         end(journey, Status::Completed, result, None, rest).await;

@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use provider::{Kind, Timestamp};
-use records::{Asset, Change, EndGeneration, Generation, Page, Status, Usage};
+use records::{Asset, Change, Generation, Page, Status, Usage};
 use tokio::sync::watch;
 
 use crate::{Code, Engine, Inline, Refusal, Request, Result};
@@ -127,25 +127,10 @@ impl Engine {
         if !flight.cancel() {
             return Err(too_late());
         }
-        if flight.now().status.is_final() {
-            return Ok(flight.now());
-        }
-        let at = self.clock().now();
-        let end = EndGeneration {
-            id: id.to_owned(),
-            status: Status::Cancelled,
-            outputs: Vec::new(),
-            made_by: None,
-            adjustments: provider::Adjustments::new(),
-            error: None,
-            at,
-        };
-        self.must_apply(vec![Change::EndGeneration(Box::new(end))]).await;
-        flight.update(|state| {
-            state.status = Status::Cancelled;
-            state.completed_at = Some(at);
-        });
-        self.observer().generation(&flight.now());
+        // The generation's own task writes the end: it goes on if this caller hangs up.
+        flight.update(|_| {});
+        let mut watch = flight.watch();
+        let _ = watch.wait_for(|state| state.status.is_final()).await;
         Ok(flight.now())
     }
 

@@ -20,6 +20,9 @@ const LONGEST_LOOK: Duration = Duration::from_secs(15);
 /// How long after the vendor's work must have ended its books may still lag behind.
 const LAG: Duration = Duration::from_secs(2);
 
+/// How long unreadable books are asked again before the charge is booked as uncertain.
+const GIVE_UP: Duration = Duration::from_secs(3600);
+
 /// What the books say in the end.
 enum Word {
     /// It was done and charged.
@@ -90,7 +93,11 @@ impl Underway<'_> {
                 Ok(Some(word)) => return word,
                 Ok(None) if began >= last_look => return Word::Not,
                 Ok(None) => {}
-                // The books cannot be read now. Nothing is concluded from that, however long it takes.
+                // The books cannot be read now. Nothing is concluded from that for a long time.
+                Err(error) if began >= last_look.plus(GIVE_UP) => {
+                    tracing::error!(attempt = %self.id, ?error, "the books could not be read");
+                    return Word::Unknown;
+                }
                 Err(error) => {
                     tracing::warn!(attempt = %self.id, ?error, "the books cannot be read")
                 }

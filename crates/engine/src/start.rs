@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use provider::{MicroUsd, Timestamp};
 use records::{Change, Generation, Idempotency, NewGeneration, Scope, Status};
+use tokio::sync::oneshot;
 
 use crate::{
     Caller, Code, Engine, Refusal, Request, Result,
+    attempt::Opening,
     drive::{Entry, Journey, drive},
     flight::Flight,
     plan::Planned,
@@ -51,27 +53,11 @@ impl Engine {
         let body = idempotency.as_ref().map(|given| given.body);
         let row = new_row(caller, &planned, &id, now, idempotency)?;
         let flight = Flight::new(first_state(&row));
-        let journey = Arc::new(Journey::new(self.clone(), Arc::clone(&flight), planned, body));
-        // Where the account is free, the first attempt is written together with the generation: one
-        // commit instead of two on the way to the vendor.
-        let opening = journey.try_open().await;
-        let mut changes = vec![Change::Accept(Box::new(row))];
-        if let Some(opening) = &opening {
-            changes.push(opening.change());
-        }
-        self.flights().lock().insert(id.clone(), Arc::clone(&flight));
-        if let Err(error) = self.records().apply(changes).await {
-            self.flights().lock().remove(&id);
-            return match error {
-                records::Error::Used(used) => same_body(caller, &used, &journey),
-                other => Err(other.into()),
-            };
-        }
-        if let Some(opening) = &opening {
-            opening.written(&journey);
-        }
-        self.spawn(drive(journey, opening.map(Entry::Open).into_iter().collect()));
-        Ok(Started { id, replayed: false })
+        let journey = Arc::new(Journey::new(self.clone(), flight, planned, body));
+        // From here on a caller that hangs up must end nothing, so a task of the engine's goes on.
+        let (tell, told) = oneshot::channel();
+        self.spawn(begin(journey, row, tell));
+        told.await.map_err(|_| Refusal::internal(&"the engine is stopping"))?
     }
 
     /// The generation that an idempotency key stands for already.
@@ -91,9 +77,37 @@ impl Engine {
     }
 }
 
+/// Writes the generation, tells the caller, and runs it to its end.
+async fn begin(journey: Arc<Journey>, row: NewGeneration, tell: oneshot::Sender<Result<Started>>) {
+    let engine = journey.engine.clone();
+    let id = row.id.clone();
+    // Where the account is free, the first attempt is written together with the generation: one
+    // commit instead of two on the way to the vendor.
+    let opening = journey.try_open().await;
+    let row = NewGeneration { running: opening.is_some(), ..row };
+    let mut changes = vec![Change::Accept(Box::new(row))];
+    changes.extend(opening.as_ref().map(Opening::change));
+    engine.flights().lock().insert(id.clone(), Arc::clone(&journey.flight));
+    if let Err(error) = engine.records().apply(changes).await {
+        engine.landed(&id);
+        let answer = match error {
+            records::Error::Used(used) => same_body(&used, &journey),
+            other => Err(other.into()),
+        };
+        // Nobody listens where the caller has gone.
+        let _ = tell.send(answer);
+        return;
+    }
+    if let Some(opening) = &opening {
+        opening.written(&journey);
+    }
+    let _ = tell.send(Ok(Started { id, replayed: false }));
+    let entries = opening.map(Entry::Open).into_iter().collect();
+    Box::pin(drive(journey, entries)).await;
+}
+
 /// Two requests with one key raced; the second joins the first if they ask for the same.
-fn same_body(caller: &Caller, used: &Idempotency, journey: &Journey) -> Result<Started> {
-    tracing::debug!(team = %caller.team.id, generation = %used.generation, "joined by key");
+fn same_body(used: &Idempotency, journey: &Journey) -> Result<Started> {
     match journey.body() {
         Some(body) if body == used.body => {
             Ok(Started { id: used.generation.clone(), replayed: true })

@@ -182,7 +182,7 @@ impl<'a> Tries<'a> {
                 () = ended(journey) => None,
             };
             let Some(opening) = begun else {
-                if self.journey.flight.now().status.is_final() {
+                if self.journey.flight.is_closed() || self.journey.flight.is_cancelled() {
                     continue;
                 }
                 self.leave(step, Status::Failed, busy());
@@ -259,8 +259,9 @@ fn busy() -> Failure {
     failure(Code::ProvidersUnavailable, "every provider that could do this is unavailable for now")
 }
 
-/// Ends when the generation is final, whoever ended it.
+/// Ends when the caller's deadline passed or the caller called it back.
 async fn ended(journey: &Journey) {
-    let mut watch = journey.flight.watch();
-    let _ = watch.wait_for(|state| state.status.is_final()).await;
+    let flight = &journey.flight;
+    let mut watch = flight.watch();
+    let _ = watch.wait_for(|_| flight.is_closed() || flight.is_cancelled()).await;
 }
