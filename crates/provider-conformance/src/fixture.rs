@@ -1,0 +1,61 @@
+//! What an adapter tells the suite about its vendor.
+
+use std::{fmt::Debug, path::PathBuf, sync::Arc, time::Duration};
+
+use provider::{MicroUsd, Provider, Work};
+
+use crate::{Answer, Recorded};
+
+/// What the adapter under test shall be built with.
+#[derive(Debug, Clone, Copy)]
+pub struct Means {
+    /// For each phase of a call once connected. Tens of milliseconds where a check waits for it.
+    pub deadline: Duration,
+    /// The most bytes of one answer.
+    pub body_max_bytes: u64,
+}
+
+impl Default for Means {
+    fn default() -> Self {
+        Self { deadline: Duration::from_secs(20), body_max_bytes: 4 * 1024 * 1024 }
+    }
+}
+
+/// One adapter and its vendor, in one of its dialects.
+pub trait Fixture: Clone + Debug + Send + Sync + 'static {
+    /// The adapter, sending to this vendor.
+    fn provider(&self, base_url: &str, means: Means) -> Arc<dyn Provider>;
+
+    /// Work that a model of the dialect under test can do, with nothing in it but a prompt.
+    fn work(&self) -> Work;
+
+    /// The vendor as it should be: an answer to each request that the adapter may send.
+    fn answer(&self, request: &Recorded) -> Answer;
+
+    /// Whether this request is the one that the vendor charges for.
+    fn is_submit(&self, request: &Recorded) -> bool;
+
+    /// The bytes of the output that [`answer`](Self::answer) delivers.
+    fn output(&self) -> Vec<u8>;
+
+    /// The most that the vendor documents for [`work`](Self::work); what `answer` charges.
+    fn charge(&self) -> MicroUsd;
+
+    /// The vendor's own name of the work in `answer`, in the submit and in the history alike.
+    fn reference(&self) -> String;
+
+    /// An error in the vendor's own shape that says `message`.
+    fn error(&self, status: u16, message: &str) -> Answer;
+
+    /// The vendor's word for work that its safety check stopped.
+    fn content_refusal(&self) -> Answer;
+
+    /// Names of members whose values come from a list that may grow.
+    fn enum_members(&self) -> &'static [&'static str];
+
+    /// A folder with `requests/` and `responses/`.
+    fn golden(&self) -> PathBuf;
+
+    /// Work for `golden_requests`, by name.
+    fn golden_work(&self) -> Vec<(&'static str, Work)>;
+}

@@ -1,0 +1,174 @@
+//! The client on the wire: sent once, ended in time, within its limits.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use provider::{
+    ErrorKind, OutputHint, OutputSink, OutputWriter, Receipt, Result, Retry, SinkError, SystemClock,
+};
+use provider_conformance::{Answer, Ending, MemorySink, Vendor};
+use provider_http::{Client, Deadlines, Request, Settings, Taken};
+use secrecy::SecretString;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+use url::Url;
+
+fn client(settings: Settings) -> Client {
+    Client::new(settings, Arc::new(SystemClock)).unwrap()
+}
+
+fn url(base: &str) -> Url {
+    base.parse().unwrap()
+}
+
+/// Reads a request without a body larger than its own packet.
+async fn request(stream: &mut TcpStream) -> bool {
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"{}") {
+        match stream.read_buf(&mut seen).await {
+            Ok(count) if count > 0 => {}
+            _ => return false,
+        }
+    }
+    true
+}
+
+#[tokio::test]
+async fn a_paid_request_on_a_pooled_connection_is_sent_once() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let base = format!("http://{}/", listener.local_addr().unwrap());
+    let mut server = JoinSet::new();
+    // Answers the first request, reads the second on the same connection and hangs up; whatever
+    // comes on another connection is counted, too.
+    server.spawn(async move {
+        let mut requests = 0;
+        let (mut first, _) = listener.accept().await.unwrap();
+        assert!(request(&mut first).await);
+        first.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+        if request(&mut first).await {
+            requests += 1;
+        }
+        drop(first);
+        while let Ok((mut other, _)) = listener.accept().await {
+            if !request(&mut other).await {
+                break;
+            }
+            requests += 1;
+        }
+        requests
+    });
+    let client = client(Settings::default());
+    let first = client.send(Request::paid("one", url(&base), "{}")).await.unwrap();
+    assert_eq!(first.json().await.unwrap(), "ok");
+    let error = client.send(Request::paid("two", url(&base), "{}")).await.unwrap_err();
+    assert_eq!(error.retry(), Retry::Unknown { ended: false });
+    // A connection without a request ends the server's count.
+    drop(TcpStream::connect(base.trim_matches(['h', 't', 'p', ':', '/'])).await.unwrap());
+    assert_eq!(server.join_next().await.unwrap().unwrap(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_never_ends_is_ended() {
+    let vendor = Vendor::start(|_| Answer::new(200, "image/png", "x").ending(Ending::Endless));
+    let total = Duration::from_millis(200);
+    let deadlines = Deadlines { total, ..Deadlines::default() };
+    let settings = Settings { deadlines, body_max_bytes: u64::MAX, ..Settings::default() };
+    let mut answer =
+        client(settings).send(Request::read("image", url(&vendor.url()))).await.unwrap();
+    let error = loop {
+        match answer.chunk().await {
+            Ok(piece) => assert!(piece.is_some()),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+}
+
+#[tokio::test]
+async fn json_has_a_smaller_limit_than_outputs() {
+    let vendor = Vendor::start(|_| Answer::new(200, "application/json", vec![b' '; 4097]));
+    let client = client(Settings { json_max_bytes: 4096, ..Settings::default() });
+    let answer = client.send(Request::read("small", url(&vendor.url()))).await.unwrap();
+    assert_eq!(answer.json().await.unwrap_err().kind(), ErrorKind::Failed);
+    let answer = client.send(Request::read("large", url(&vendor.url()))).await.unwrap();
+    let sink = MemorySink::default();
+    assert_eq!(answer.copy_to(&mut sink.writer()).await.unwrap(), 4097);
+}
+
+#[tokio::test]
+async fn a_key_that_no_header_can_carry_is_not_sent() {
+    let vendor = Vendor::start(|_| Answer::new(200, "application/json", "{}"));
+    let key = SecretString::from("zk_live\r\nx-injected: 1".to_owned());
+    let request = Request::paid("generate", url(&vendor.url()), "{}").bearer(&key);
+    let error = client(Settings::default()).send(request).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthorised);
+    assert!(!format!("{error:?}").contains("zk_live"), "{error:?}");
+    assert_eq!(vendor.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn nothing_shows_an_address() {
+    let client = client(Settings::default());
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = format!("http://{}/secret-path?sig=s3cret", listener.local_addr().unwrap());
+    drop(listener);
+    let request = Request::read("image", url(&address));
+    let shown = format!("{request:?}");
+    let error = client.send(request).await.unwrap_err();
+    let shown = format!("{shown} {error:?} {error}");
+    assert!(!shown.contains("secret-path") && !shown.contains("s3cret"), "{shown}");
+}
+
+/// Takes so many bytes and then no more.
+#[derive(Debug)]
+struct Small(usize);
+
+#[async_trait]
+impl OutputSink for Small {
+    async fn open(&mut self, _hint: OutputHint) -> Result<Box<dyn OutputWriter>, SinkError> {
+        Ok(Box::new(Self(self.0)))
+    }
+}
+
+#[async_trait]
+impl OutputWriter for Small {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), SinkError> {
+        let left = self.0.checked_sub(bytes.len());
+        self.0 = left.ok_or(SinkError::TooLarge { limit: 1 })?;
+        Ok(())
+    }
+
+    async fn finish(self: Box<Self>) -> Result<Receipt, SinkError> {
+        Ok(Receipt("kept".to_owned()))
+    }
+}
+
+#[tokio::test]
+async fn what_an_answer_cost_is_read_though_its_picture_cannot_be_kept() {
+    let text = STANDARD.encode(vec![7_u8; 300_000]);
+    let body = format!(r#"{{"b64_json":"{text}","more":[{{"b64_json":"aGk="}}],"cost":"0.0267"}}"#);
+    let vendor = Vendor::start(move |_| Answer::new(200, "application/json", body.clone()));
+    let answer = client(Settings::default())
+        .send(Request::paid("generate", url(&vendor.url()), "{}"))
+        .await
+        .unwrap();
+    let extracted = answer.take_base64("b64_json", &mut Small(200_000)).await.unwrap();
+    assert_eq!(
+        String::from_utf8(extracted.json).unwrap(),
+        r#"{"b64_json":"0","more":[{"b64_json":"1"}],"cost":"0.0267"}"#
+    );
+    assert!(
+        matches!(
+            extracted.taken.as_slice(),
+            [Taken::NotKept(SinkError::TooLarge { .. }), Taken::Written(_)]
+        ),
+        "{:?}",
+        extracted.taken
+    );
+}
