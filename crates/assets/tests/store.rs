@@ -175,15 +175,22 @@ fn a_dropped_writer_leaves_nothing() {
     });
 }
 
-#[tokio::test]
-async fn a_cancelled_write_breaks_the_blob() {
+#[test]
+fn a_cancelled_write_breaks_the_blob() {
     let (_folder, store) = folder();
-    let mut writer = store.writer(ID, u64::MAX).unwrap();
-    let cancelled = pin!(writer.push(noise(3 * MIB))).now_or_never();
-    assert!(cancelled.is_none(), "it was on its way");
-    assert!(writer.push(noise(1)).await.is_err());
-    assert!(writer.keep().await.is_err());
-    assert_eq!(store.exists(ID).await, Ok(false));
+    one_thread().block_on(async {
+        // While the only thread that may write is kept busy, no write can end.
+        let (free, busy) = std::sync::mpsc::channel::<()>();
+        let thread = tokio::task::spawn_blocking(move || busy.recv().is_err());
+        let mut writer = store.writer(ID, u64::MAX).unwrap();
+        let cancelled = pin!(writer.push(noise(3 * MIB))).now_or_never();
+        assert!(cancelled.is_none(), "it was on its way");
+        drop(free);
+        assert!(thread.await.unwrap());
+        assert!(writer.push(noise(1)).await.is_err());
+        assert!(writer.keep().await.is_err());
+        assert_eq!(store.exists(ID).await, Ok(false));
+    });
 }
 
 #[tokio::test]

@@ -234,5 +234,5 @@ fn parse(text: &str) -> Result<Url, FetchError> {
     let url = Url::parse(text).map_err(|_| FetchError::InvalidUrl)?;
     let plain = url.username().is_empty() && url.password().is_none();
     let web = matches!(url.scheme(), "http" | "https") && url.has_host();
-    (web).then_some(url).ok_or(FetchError::InvalidUrl)
+    (plain && web).then_some(url).ok_or(FetchError::InvalidUrl)
 }
