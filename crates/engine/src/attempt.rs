@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use coordination::{Flight, Lease, LostFlight};
-use provider::{Call, Error, ErrorKind, Input, Polled, Retry, Submitted, Ticket, Timestamp, Work};
-use records::{Attempt, Change, EndAttempt, Failure, Lost, Outcome};
+use provider::{
+    Call, Charge, Error, ErrorKind, Input, Polled, Retry, Submitted, Ticket, Timestamp, Work,
+};
+use records::{Attempt, Booking, Change, EndAttempt, Failure, Lost, Outcome};
 
 pub(crate) use crate::tries::Opening;
 use crate::{
@@ -92,7 +94,8 @@ impl Underway<'_> {
         let work = match self.work_with_bytes().await {
             Ok(work) => work,
             Err(failure) => {
-                self.close(Outcome::Failed, Some("an input could not be read".to_owned())).await;
+                let detail = Some("an input could not be read".to_owned());
+                self.close(Outcome::Failed, detail, None).await;
                 return Verdict::Over(failure);
             }
         };
@@ -162,18 +165,33 @@ impl Underway<'_> {
             engine.turns().pause(&self.account().id, now.plus(span)).await;
         }
         let detail = format!("{} {}", error.public(), error.private());
-        if let Some(charge) = error.charge() {
-            self.book_failed(*charge).await;
-        }
-        self.close(outcome(&error), Some(detail)).await;
+        self.close(outcome(&error), Some(detail), error.charge().copied()).await;
         verdict(&error)
     }
 
-    /// Ends the attempt without a charge of its own.
-    pub(crate) async fn close(&self, outcome: Outcome, detail: Option<String>) {
+    /// Ends an attempt that made nothing; whatever was charged for it is booked with its end.
+    pub(crate) async fn close(
+        &self,
+        outcome: Outcome,
+        detail: Option<String>,
+        charge: Option<Charge>,
+    ) {
         let at = self.journey.engine.clock().now();
+        let booking = charge.map(|charge| Booking {
+            attempt: self.id.clone(),
+            reference: None,
+            amount: charge.amount,
+            uncertain: !charge.certain,
+            remote: Vec::new(),
+            at,
+        });
         let end = EndAttempt { attempt: self.id.clone(), outcome, detail, at };
-        self.journey.engine.must_apply(vec![Change::EndAttempt(end)]).await;
+        let booked = booking.clone().map(|booking| Change::Book(Box::new(booking)));
+        let changes = booked.into_iter().chain([Change::EndAttempt(end)]).collect();
+        self.journey.engine.must_apply(changes).await;
+        if let Some(booking) = &booking {
+            self.show_booking(booking);
+        }
         self.show_end(outcome, at);
     }
 

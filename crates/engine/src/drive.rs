@@ -251,7 +251,8 @@ fn show_end(state: &mut Generation, ending: EndGeneration) {
     }
 }
 
-/// Outputs that came after the deadline are kept all the same.
+/// Outputs that came before the deadline, of calls whose generation was not over then, are kept all
+/// the same; those that came after it were added as they came.
 async fn keep_late(journey: &Journey, ends: Vec<SlotEnd>) {
     let mut outputs = Vec::new();
     let mut changes = Vec::new();
@@ -270,7 +271,7 @@ async fn keep_late(journey: &Journey, ends: Vec<SlotEnd>) {
     changes.push(late);
     journey.engine.must_apply(changes).await;
     drop(places);
-    journey.flight.update(|state| state.outputs = outputs);
+    journey.flight.update(|state| state.outputs.append(&mut outputs));
 }
 
 pub(crate) fn failure(code: Code, message: impl Into<String>) -> Failure {

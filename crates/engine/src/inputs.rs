@@ -21,15 +21,8 @@ impl Engine {
         param: &str,
         bytes: Bytes,
     ) -> Result<InputRef> {
-        let media_type = assets::sniff(&bytes);
         if role_is_picture(role) {
-            let known = ImageFormat::from_media_type(media_type);
-            if known.is_none() {
-                let message = "this is no PNG, JPEG or WebP picture";
-                return Err(Refusal::new(Code::InvalidImage, message).at(param));
-            }
-            assets::images::inspect(&bytes)
-                .map_err(|error| Refusal::new(Code::InvalidImage, error.to_string()).at(param))?;
+            check_picture(&bytes, param)?;
         }
         let stored = self.keep_whole(bytes).await.map_err(|e| Refusal::internal(&e))?;
         let asset = self.record_upload(team, stored).await?;
@@ -56,7 +49,8 @@ impl Engine {
     /// Takes an asset of the team.
     ///
     /// # Errors
-    /// `invalid_request`, naming `param`, where the team has no such asset.
+    /// `invalid_request`, naming `param`, where the team has no such asset; `invalid_image` where a
+    /// picture is wanted and it is none that may be decoded: an upload may be anything.
     pub async fn input_from_asset(
         &self,
         team: &str,
@@ -68,6 +62,10 @@ impl Engine {
         let asset = asset.ok_or_else(|| Refusal::field(param, "there is no such asset"))?;
         if asset.expires_at <= self.clock().now() {
             return Err(Refusal::field(param, "this asset has expired"));
+        }
+        if role_is_picture(role) {
+            let bytes = self.input_bytes(id).await.map_err(|error| Refusal::internal(&error))?;
+            check_picture(&bytes, param)?;
         }
         Ok(reference(role, &asset))
     }
@@ -118,6 +116,18 @@ impl Engine {
         });
         inputs.collect()
     }
+}
+
+/// Refuses what no vendor shall get as a picture, before anything is decoded.
+fn check_picture(bytes: &[u8], param: &str) -> Result<()> {
+    if ImageFormat::from_media_type(assets::sniff(bytes)).is_none() {
+        let message = "this is no PNG, JPEG or WebP picture";
+        return Err(Refusal::new(Code::InvalidImage, message).at(param));
+    }
+    let refused = |error: assets::images::InvalidImage| {
+        Refusal::new(Code::InvalidImage, error.to_string()).at(param)
+    };
+    assets::images::inspect(bytes).map(drop).map_err(refused)
 }
 
 fn role_is_picture(role: Role) -> bool {

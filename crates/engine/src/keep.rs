@@ -58,6 +58,9 @@ impl Engine {
             return Err(format!("{} is no {}", stored.media_type, journey.kind));
         }
         let have = ImageFormat::from_media_type(stored.media_type);
+        if have.is_some() && stored.width.is_none() {
+            return Err(format!("the header of the {} is damaged", stored.media_type));
+        }
         let mut adjustments = size_note(journey, &stored);
         let stored = match (journey.request.format, have) {
             (Some(want), Some(have)) if want != have => match self.convert(&stored, want).await {

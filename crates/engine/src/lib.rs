@@ -296,8 +296,16 @@ impl Engine {
                     self.clock().sleep_until(self.clock().now().plus(rest)).await;
                     rest = (rest * 2).min(Duration::from_secs(10));
                 }
+                Err(error @ records::Error::Stale(_)) if changes.len() > 1 => {
+                    // One of them came too late; the others must not be lost with it.
+                    tracing::error!(%error, "a change was refused; making the others one by one");
+                    for change in changes {
+                        Box::pin(self.must_apply(vec![change])).await;
+                    }
+                    return;
+                }
                 Err(error) => {
-                    tracing::error!(%error, ?changes, "a change was refused");
+                    tracing::error!(%error, "a change was refused");
                     return;
                 }
             }

@@ -70,7 +70,7 @@ impl Underway<'_> {
             }
             Word::Not => {
                 let detail = error.as_ref().map(|e| format!("{} {}", e.public(), e.private()));
-                self.close(Outcome::Failed, detail).await;
+                self.close(Outcome::Failed, detail, None).await;
                 let message = "the provider failed before it did the work";
                 Verdict::Again(failure(Code::ProviderError, message), Rest::Backoff)
             }
@@ -138,8 +138,8 @@ impl Underway<'_> {
     /// again in silence.
     async fn uncertain(self, error: Option<Error>) -> Verdict {
         let detail = error.as_ref().map(|e| format!("{} {}", e.public(), e.private()));
-        self.book_failed(Charge::at_most(self.upper)).await;
-        self.close(Outcome::Unknown, detail).await;
+        let ceiling = Some(Charge::at_most(self.upper));
+        self.close(Outcome::Unknown, detail, ceiling).await;
         let kind = self.journey.kind;
         let message = match kind {
             Kind::Image => "the provider's answer was lost, and it may have charged for the image",

@@ -198,7 +198,8 @@ fn made_before(generation: &Generation, attempt: &Attempt, assets: &[OutputRecor
     let done = |a: &&Attempt| a.outcome == Some(Outcome::Completed);
     let place = generation.attempts.iter().filter(done).position(|a| a.id == attempt.id);
     let count = usize::from(attempt.count);
-    let outputs = assets.iter().skip(place.unwrap_or(0) * count).take(count).cloned().collect();
+    let of_call = assets.iter().skip(place.unwrap_or(0) * count).take(count);
+    let outputs = of_call.filter(|kept| !generation.outputs.contains(kept)).cloned().collect();
     let by = (attempt.provider.clone(), attempt.model.clone(), attempt.account.clone());
     Made { outputs, adjustments: provider::Adjustments::new(), by, rest: Vec::new(), equal: None }
 }

@@ -7,8 +7,7 @@
 use std::time::Duration;
 
 use provider::{
-    Adjustments, Charge, Finished, Found, MicroUsd, Output, OutputSink, Receipt, RemoteOutput,
-    SinkError,
+    Adjustments, Finished, Found, MicroUsd, Output, OutputSink, Receipt, RemoteOutput, SinkError,
 };
 use records::{Asset, Booking, Change, EndAttempt, Failure, Outcome, OutputRecord};
 
@@ -80,20 +79,6 @@ impl Underway<'_> {
                 false
             }
         }
-    }
-
-    /// Books a charge of work that made nothing.
-    pub(crate) async fn book_failed(&self, charge: Charge) {
-        let booking = Booking {
-            attempt: self.id.clone(),
-            reference: None,
-            amount: charge.amount,
-            uncertain: !charge.certain,
-            remote: Vec::new(),
-            at: self.engine().clock().now(),
-        };
-        self.engine().must_apply(vec![Change::Book(Box::new(booking.clone()))]).await;
-        self.show_booking(&booking);
     }
 
     /// Fetches what the vendor keeps for us; the charge is on the books.
@@ -203,7 +188,13 @@ impl Underway<'_> {
             more.extend(kept.adjustments.clone());
             outputs.push(kept.record(at.plus(self.engine().settings().asset_ttl)));
         }
-        let defer = self.journey.is_single() && kept.is_ok();
+        // After the deadline the generation has its end; what comes now is added to it.
+        let late = self.journey.flight.is_closed() && !outputs.is_empty();
+        if late {
+            let generation = self.journey.id.clone();
+            changes.push(Change::LateOutputs { generation, outputs: outputs.clone() });
+        }
+        let defer = self.journey.is_single() && kept.is_ok() && !late;
         if !defer {
             self.engine().must_apply(std::mem::take(&mut changes)).await;
         }
@@ -211,6 +202,9 @@ impl Underway<'_> {
             self.show_booking(booking);
         }
         self.show_end(outcome, at);
+        if late {
+            self.journey.flight.update(|state| state.outputs.append(&mut outputs));
+        }
         if let Err(reason) = kept {
             tracing::error!(attempt = %self.id, %reason, "a paid output cannot be used");
             return Verdict::Over(unusable());
@@ -228,7 +222,8 @@ impl Underway<'_> {
     /// A paid output is gone at the vendor: the loss stays on the books, with the evidence.
     async fn lost_output(self, reason: String) -> Verdict {
         tracing::error!(attempt = %self.id, %reason, "a paid output is lost");
-        self.close(Outcome::Failed, Some(format!("a paid output is lost: {reason}"))).await;
+        let detail = Some(format!("a paid output is lost: {reason}"));
+        self.close(Outcome::Failed, detail, None).await;
         Verdict::Over(unusable())
     }
 
@@ -264,7 +259,7 @@ impl Underway<'_> {
         }
     }
 
-    fn show_booking(&self, booking: &Booking) {
+    pub(crate) fn show_booking(&self, booking: &Booking) {
         self.show(|attempt| {
             attempt.charged += booking.amount;
             attempt.uncertain |= booking.uncertain;

@@ -185,7 +185,8 @@ impl<'a> Tries<'a> {
                 if self.journey.flight.is_closed() || self.journey.flight.is_cancelled() {
                     continue;
                 }
-                self.leave(step, Status::Failed, busy());
+                // Only a deadline ends a wait for a turn.
+                self.leave(step, Status::Failed, too_late());
                 continue;
             };
             if !self.journey.flight.pass_gate() {
@@ -253,6 +254,10 @@ impl<'a> Tries<'a> {
         let (status, failure) = self.last.clone().unwrap_or_else(|| (Status::Failed, busy()));
         SlotEnd::Not(status, failure)
     }
+}
+
+fn too_late() -> Failure {
+    failure(Code::DeadlineExceeded, "no provider has a turn to give before the deadline")
 }
 
 fn busy() -> Failure {

@@ -23,6 +23,8 @@ use records::{
 };
 use tokio::{runtime::Runtime, task::JoinSet};
 
+/// Generations that begin before the first of them is settled: as many as may be under way.
+const TOGETHER: u64 = 256;
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 fn begin(n: u64) -> Vec<Change> {
@@ -148,17 +150,22 @@ fn writing(criterion: &mut Criterion) {
     for parallel in [1, 64] {
         let mut group = criterion.benchmark_group(format!("{parallel} in parallel"));
         group.throughput(Throughput::Elements(1));
-        let mut measure = |name: &str, before: bool, step: Step| {
+        let mut measure = |name: &str, begun: bool, step: Step| {
             group.bench_function(name, |bencher| {
                 bencher.iter_custom(|count| {
-                    let first = done;
-                    done += count;
-                    if before {
-                        runtime.block_on(drive(&records, begin, first, count, 64));
+                    let mut spent = Duration::ZERO;
+                    let end = done + count;
+                    while done < end {
+                        let few = (end - done).min(TOGETHER);
+                        if begun {
+                            runtime.block_on(drive(&records, begin, done, few, parallel));
+                        }
+                        let started = Instant::now();
+                        runtime.block_on(drive(&records, step, done, few, parallel));
+                        spent += started.elapsed();
+                        done += few;
                     }
-                    let started = Instant::now();
-                    runtime.block_on(drive(&records, step, first, count, parallel));
-                    started.elapsed()
+                    spent
                 });
             });
         };

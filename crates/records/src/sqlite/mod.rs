@@ -2,7 +2,7 @@
 //!
 //! # One writer, few readers
 //! `SQLite` lets one connection write at a time. Instead of many that wait for each other's locks,
-//! one thread owns the writing connection and takes lists of changes from a queue ([`writer`]). What
+//! one thread owns the writing connection and takes lists of changes from a queue (`writer`). What
 //! queued up while it committed goes into the next commit together, so that under load the price of
 //! a commit is shared, and alone nobody waits for company. Readers never wait for it (WAL): they see
 //! the last commit.
@@ -10,7 +10,7 @@
 //! # Short and long reads
 //! A point read is a few descents through pages that are in memory: some ten microseconds, as much
 //! as a handover to another thread would take. So it runs where it is asked for, and lists run on
-//! blocking threads ([`readers`]).
+//! blocking threads (`readers`).
 
 mod attempts;
 mod books;

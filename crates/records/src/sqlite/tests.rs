@@ -1,20 +1,24 @@
 //! The suite over `SQLite`, and what only a file can get wrong.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use provider::{Kind, MicroUsd, Timestamp};
+use provider::{Adjustment, Kind, MicroUsd, Timestamp};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{
-    Durability, Sqlite, schema,
+    Durability, Sqlite, make, schema,
     writer::{Job, Writer, commit},
 };
-use crate::{Change, Error, NewGeneration, Page, Records, Result};
+use crate::{
+    Change, EndAttempt, EndGeneration, Error, Failure, NewAttempt, NewGeneration, Outcome,
+    OutputRecord, Page, Records, Result, Status,
+};
 
 async fn fresh() -> (Arc<dyn Records>, TempDir) {
     let (sqlite, folder, _) = open();
@@ -41,7 +45,7 @@ fn accept(id: &str, request: String) -> Change {
         kind: Kind::Image,
         model: "photo".to_owned(),
         request,
-        metadata: std::collections::BTreeMap::new(),
+        metadata: BTreeMap::new(),
         estimated: MicroUsd::ZERO,
         at: Timestamp::from_millis(1),
         idempotency: None,
@@ -127,22 +131,69 @@ async fn the_files_are_their_owners_only() {
     }
 }
 
+/// A generation with its words in the request, the attempt's detail, the outputs, the adjustments
+/// and the error.
+fn worded(id: &str, words: &str) -> (Vec<Change>, Vec<Change>) {
+    let attempt = NewAttempt {
+        id: format!("att_{id}"),
+        generation: id.to_owned(),
+        team: "team_1".to_owned(),
+        key: "key_1".to_owned(),
+        slot: 0,
+        provider: "zekron".to_owned(),
+        account: "main".to_owned(),
+        model: "m".to_owned(),
+        count: 1,
+        upper: MicroUsd::ZERO,
+        at: Timestamp::from_millis(1),
+        hold_until: Timestamp::from_millis(2),
+    };
+    let over = EndAttempt {
+        attempt: attempt.id.clone(),
+        outcome: Outcome::Failed,
+        detail: Some(words.to_owned()),
+        at: Timestamp::from_millis(2),
+    };
+    let adjustment =
+        Adjustment { requested: words.into(), used: true.into(), reason: String::new() };
+    let end = EndGeneration {
+        id: id.to_owned(),
+        status: Status::Failed,
+        outputs: vec![OutputRecord { text: Some(words.to_owned()), ..OutputRecord::default() }],
+        made_by: None,
+        adjustments: BTreeMap::from([("options".to_owned(), adjustment)]),
+        error: Some(Failure { code: "x".to_owned(), message: words.to_owned() }),
+        at: Timestamp::from_millis(2),
+    };
+    (
+        vec![accept(id, words.to_owned()), Change::Attempt(Box::new(attempt))],
+        vec![Change::EndAttempt(over), Change::EndGeneration(Box::new(end))],
+    )
+}
+
 #[tokio::test]
 async fn erased_words_are_not_in_the_file() {
     let (sqlite, _folder, path) = open();
     let words = |n: usize| format!("fox-{n}-").repeat(20 + n * 300);
-    for n in 0..8 {
-        sqlite.apply(vec![accept(&format!("gen_{n}"), words(n))]).await.unwrap();
-    }
-    for n in (0..8).filter(|n| n % 2 == 0) {
-        sqlite.apply(vec![Change::Erase { generation: format!("gen_{n}") }]).await.unwrap();
+    for n in 0..9 {
+        let id = format!("gen_{n}");
+        let (begin, end) = worded(&id, &words(n));
+        let erase = vec![Change::Erase { generation: id }];
+        let lists = match n % 3 {
+            0 => vec![begin, end],
+            1 => vec![begin, end, erase],
+            _ => vec![begin, erase, end],
+        };
+        for list in lists {
+            sqlite.apply(list).await.unwrap();
+        }
     }
     drop(sqlite);
     let file = fs::read(&path).unwrap();
-    for n in 0..8 {
+    for n in 0..9 {
         let word = format!("fox-{n}-");
         let there = file.windows(word.len()).any(|bytes| bytes == word.as_bytes());
-        assert_eq!(there, n % 2 == 1, "{n}");
+        assert_eq!(there, n % 3 == 0, "{n}");
     }
 }
 
@@ -157,6 +208,18 @@ async fn not_even_sql_rewrites_the_books() {
     for change in ["UPDATE ledger SET amount = 4", "DELETE FROM ledger"] {
         let error = conn.execute(change, []).unwrap_err().to_string();
         assert!(error.contains("append-only"), "{error}");
+    }
+}
+
+#[test]
+fn pruning_frees_a_hold_that_nobody_owns() {
+    let folder = tempfile::tempdir().unwrap();
+    let conn = schema::open(&folder.path().join("atelier.db"), Durability::Process).unwrap();
+    let hold = "INSERT INTO holds VALUES ('att_1', 't', 'k', 5, 100)";
+    conn.execute(hold, []).unwrap();
+    for (before, left) in [(100, 5), (101, 0)] {
+        make(&conn, &Change::Prune(Timestamp::from_millis(before))).unwrap();
+        assert_eq!(super::books::held(&conn, "t").unwrap().micros(), left);
     }
 }
 
@@ -189,6 +252,23 @@ fn in_one_commit_a_bad_list_leaves_nothing_and_spoils_nothing() {
     let results = commit(&conn, &jobs(vec![vec![call(8), bad()]])).unwrap();
     assert_eq!((told(&results), rows().unwrap()), (vec![false], 3));
     assert!(conn.is_autocommit());
+}
+
+#[test]
+fn a_failed_commit_is_every_jobs_answer_and_leaves_the_connection_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let conn = schema::open(&folder.path().join("atelier.db"), Durability::Process).unwrap();
+    // What is deferred fails where nothing else of ours does: in the commit.
+    conn.execute_batch(
+        "CREATE TABLE late (team TEXT REFERENCES teams (id) DEFERRABLE INITIALLY DEFERRED);
+         CREATE TRIGGER sabotage AFTER INSERT ON calls BEGIN INSERT INTO late VALUES ('x'); END;",
+    )
+    .unwrap();
+    assert!(commit(&conn, &jobs(vec![vec![call(1)], vec![call(2)]])).is_err());
+    conn.execute_batch("DROP TRIGGER sabotage").unwrap();
+    assert_eq!(told(&commit(&conn, &jobs(vec![vec![call(3)]])).unwrap()), [true]);
+    let rows: i64 = conn.query_row("SELECT count(*) FROM calls", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 1);
 }
 
 #[tokio::test]

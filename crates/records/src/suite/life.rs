@@ -7,7 +7,8 @@ use tokio::task::JoinSet;
 
 use super::samples::*;
 use crate::{
-    Booking, Change, Error, Idempotency, NewAttempt, NewGeneration, Page, Records, Status,
+    Booking, Change, EndGeneration, Error, Idempotency, NewAttempt, NewGeneration, Page, Records,
+    Status,
 };
 
 /// Of many requests with one idempotency key one becomes a generation, and the others learn which.
@@ -112,7 +113,10 @@ pub async fn what_comes_after_erasing_is_not_kept(records: Arc<dyn Records>) {
         .apply(vec![
             books(late),
             Change::Asset(Box::new(asset("ast_1", Some("gen_1")))),
-            ends("gen_1", Status::Failed),
+            Change::EndGeneration(Box::new(EndGeneration {
+                outputs: vec![output("ast_1")],
+                ..end("gen_1", Status::Failed)
+            })),
             Change::LateOutputs { generation: "gen_1".to_owned(), outputs: vec![output("ast_1")] },
         ])
         .await
