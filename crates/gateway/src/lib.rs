@@ -1,1 +1,14 @@
-//! Under construction.
+//! Atelier's gateway: configuration, the registry of vendors, the HTTP surface, the command line and
+//! telemetry around the engine. The only room that knows actix-web.
+//!
+//! `main`, the command line's in-process start and the tests all start the same [`Gateway`]; port 0
+//! works everywhere.
+
+pub mod cli;
+pub mod config;
+pub mod http;
+mod registry;
+mod server;
+pub mod telemetry;
+
+pub use server::{FirstStart, Gateway, Purpose, Running, StartError, threads};

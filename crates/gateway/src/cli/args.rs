@@ -1,0 +1,256 @@
+//! The verbs and their flags.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use provider::{AspectRatio, ImageFormat, Kind, MicroUsd, Size, Timestamp};
+use routing::Policy;
+use secrecy::SecretString;
+
+/// One gateway in front of image and video vendors.
+#[derive(Debug, Parser)]
+#[command(name = "atelier", version, about, propagate_version = true)]
+pub(super) struct Cli {
+    /// The configuration; without it `gateway.yaml` of the working folder, where there is one
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the gateway (the default command)
+    Serve,
+    /// Validate a configuration
+    Check,
+    /// Make a picture or a clip, and save it
+    Generate(Work),
+    /// Show what a picture or a clip would cost, and at whom
+    Estimate(Work),
+    /// Run the simulated vendors alone, on loopback
+    Vendors(VendorsArgs),
+    /// List, create and revoke teams
+    Teams(TeamsArgs),
+    /// List, create and revoke teams' keys
+    Keys(KeysArgs),
+}
+
+/// A running gateway.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Remote {
+    /// A running gateway (or `ATELIER_URL`)
+    #[arg(long, global = true, value_name = "URL")]
+    pub(super) url: Option<String>,
+    /// The key for it (or `ATELIER_KEY`)
+    #[arg(long, global = true, value_name = "KEY")]
+    pub(super) key: Option<SecretString>,
+}
+
+/// What to make.
+#[derive(Debug, Args)]
+pub(super) struct Work {
+    /// What it shall show
+    pub(super) prompt: String,
+    /// Where to save it; a folder keeps the name that the prompt gives
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// An alias, or `provider/model`
+    #[arg(long, short)]
+    pub(super) model: Option<String>,
+    /// What to make, where the model does not tell; a picture if nobody says
+    #[arg(long, value_parser = kind)]
+    pub(super) kind: Option<Kind>,
+    /// Width and height in pixels, e.g. 1024x1024
+    #[arg(long, value_parser = size)]
+    pub(super) size: Option<Size>,
+    /// Width to height, e.g. 16:9
+    #[arg(long, value_parser = aspect_ratio, conflicts_with = "size")]
+    pub(super) aspect_ratio: Option<AspectRatio>,
+    /// How many
+    #[arg(long, short = 'n', default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=10))]
+    pub(super) count: u8,
+    /// The same seed makes the same picture, where the model honours it
+    #[arg(long, allow_negative_numbers = true)]
+    pub(super) seed: Option<i64>,
+    /// What it shall not show
+    #[arg(long)]
+    pub(super) negative_prompt: Option<String>,
+    /// png, jpeg or webp
+    #[arg(long, value_parser = format)]
+    pub(super) format: Option<ImageFormat>,
+    /// The length of a clip
+    #[arg(long)]
+    pub(super) seconds: Option<u32>,
+    /// Whether a clip has sound
+    #[arg(long, value_name = "BOOL")]
+    pub(super) audio: Option<bool>,
+    /// cost, latency, balanced or ordered
+    #[arg(long, value_parser = policy)]
+    pub(super) policy: Option<Policy>,
+    /// Only this provider; may be given several times
+    #[arg(long = "provider", value_name = "NAME")]
+    pub(super) providers: Vec<String>,
+    /// The most that it may cost, in US dollars
+    #[arg(long, value_name = "USD", value_parser = money)]
+    pub(super) max_cost: Option<MicroUsd>,
+    /// Refuse whatever the model would adjust
+    #[arg(long)]
+    pub(super) strict: bool,
+    #[command(flatten)]
+    pub(super) remote: Remote,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VendorsArgs {
+    /// The first of eight ports; without it free ones
+    #[arg(long, value_name = "P")]
+    pub(super) port_base: Option<u16>,
+    /// A folder in which books and pictures survive
+    #[arg(long, value_name = "DIR")]
+    pub(super) state: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TeamsArgs {
+    #[command(flatten)]
+    pub(super) remote: Remote,
+    #[command(subcommand)]
+    pub(super) verb: TeamsVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TeamsVerb {
+    /// Every team, newest first
+    List,
+    /// A new team
+    Create {
+        /// For people
+        name: String,
+        /// A model or alias that it may ask for; none means all
+        #[arg(long = "model", value_name = "MODEL")]
+        models: Vec<String>,
+    },
+    /// A team and all its keys work no longer
+    Revoke {
+        /// `team_...`
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeysArgs {
+    #[command(flatten)]
+    pub(super) remote: Remote,
+    #[command(subcommand)]
+    pub(super) verb: KeysVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeysVerb {
+    /// Every key, newest first
+    List {
+        /// Of this team only
+        #[arg(long, value_name = "TEAM_ID")]
+        team: Option<String>,
+    },
+    /// A new key, shown this once
+    Create {
+        /// Whose
+        #[arg(long, value_name = "TEAM_ID")]
+        team: String,
+        /// For people
+        #[arg(long, default_value = "key")]
+        name: String,
+        /// generate or read; may be given several times, without it both
+        #[arg(long = "scope", value_name = "SCOPE", value_parser = ["generate", "read"])]
+        scopes: Vec<String>,
+        /// A model or alias that it may ask for; none means all of the team's
+        #[arg(long = "model", value_name = "MODEL")]
+        models: Vec<String>,
+        /// When it ends, in RFC 3339
+        #[arg(long, value_name = "TIME", value_parser = time)]
+        expires_at: Option<Timestamp>,
+    },
+    /// A key works no longer
+    Revoke {
+        /// `key_...`
+        id: String,
+    },
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    text.parse().map_err(|()| format!("one of {}", Kind::ALL.map(|kind| kind.as_str()).join(", ")))
+}
+
+fn size(text: &str) -> Result<Size, &'static str> {
+    text.parse().map_err(|()| "a size is written 1024x1024")
+}
+
+fn aspect_ratio(text: &str) -> Result<AspectRatio, &'static str> {
+    text.parse().map_err(|()| "a ratio is written 16:9")
+}
+
+fn format(text: &str) -> Result<ImageFormat, &'static str> {
+    text.parse().map_err(|()| "one of png, jpeg, webp")
+}
+
+fn policy(text: &str) -> Result<Policy, &'static str> {
+    let found = Policy::ALL.into_iter().find(|policy| policy.as_str() == text);
+    found.ok_or("one of cost, latency, balanced, ordered")
+}
+
+fn money(text: &str) -> Result<MicroUsd, &'static str> {
+    let amount: Option<MicroUsd> = text.parse().ok();
+    amount.filter(|amount| *amount >= MicroUsd::ZERO).ok_or("an amount is written 0.05")
+}
+
+fn time(text: &str) -> Result<Timestamp, &'static str> {
+    Timestamp::parse(text).ok_or("a time is written 2026-12-31T00:00:00Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_verb_may_be_left_out_and_flags_may_stand_anywhere() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' ')).unwrap();
+        let bare = parse("atelier --config a.yaml");
+        assert!(bare.command.is_none());
+        assert_eq!(bare.config.unwrap().to_str(), Some("a.yaml"));
+        assert!(parse("atelier check --config a.yaml --json").json);
+        assert!(matches!(
+            parse("atelier keys list --url u --key k").command,
+            Some(Command::Keys(_))
+        ));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for line in [
+            "atelier generate",
+            "atelier generate x --size 0x9",
+            "atelier generate x --count 11",
+            "atelier generate x --kind picture",
+            "atelier generate x --format gif",
+            "atelier generate x --max-cost -1",
+            "atelier generate x --size 1x1 --aspect-ratio 1:1",
+            "atelier paint",
+            "atelier keys create --team t --scope write",
+            "atelier keys create --team t --expires-at tomorrow",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+}

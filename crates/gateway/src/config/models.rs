@@ -1,0 +1,123 @@
+//! Names that teams ask for.
+//!
+//! Whether a candidate's model is there can only its adapter say; see [`crate::registry::market`].
+
+use std::collections::BTreeMap;
+
+use provider::Kind;
+
+use super::{
+    providers::ProviderConfig,
+    section::{Problem, Section, unknown},
+    tree::Origin,
+    values,
+};
+
+/// The aliases, and which one stands for a kind that is asked for without a model.
+#[derive(Debug, Clone, Default)]
+pub struct Models {
+    /// In the order of the file.
+    pub aliases: Vec<AliasConfig>,
+    /// By kind.
+    pub defaults: BTreeMap<Kind, String>,
+}
+
+/// A name that teams ask for.
+#[derive(Debug, Clone)]
+pub struct AliasConfig {
+    /// The name.
+    pub name: String,
+    /// What it makes.
+    pub kind: Kind,
+    /// `provider/model`, of equal standing; only of providers that can work.
+    pub candidates: Vec<String>,
+    pub(crate) origin: Origin,
+}
+
+impl AliasConfig {
+    /// Whether it is built in: then what is not there is left out; otherwise it is an error.
+    pub(crate) fn is_built_in(&self) -> bool {
+        self.origin == Origin::Default
+    }
+}
+
+pub(super) fn read(
+    mut section: Section<'_>,
+    providers: &[ProviderConfig],
+    warnings: &mut Vec<String>,
+) -> Models {
+    let defaults = section.section("default");
+    let mut models = Models::default();
+    for (name, section) in section.named() {
+        if name.is_empty() || name.contains('/') {
+            section.problem("", "the name of an alias has no `/`");
+            continue;
+        }
+        let alias = read_alias(name, section, providers, warnings);
+        models.aliases.extend(alias.filter(|a| !a.is_built_in() || !a.candidates.is_empty()));
+    }
+    read_defaults(defaults, &mut models);
+    models
+}
+
+fn read_alias(
+    name: String,
+    mut section: Section<'_>,
+    providers: &[ProviderConfig],
+    warnings: &mut Vec<String>,
+) -> Option<AliasConfig> {
+    let origin = section.origin();
+    let kinds = Kind::ALL.map(|kind| (kind.as_str(), kind));
+    let (has_kind, has_candidates) = (section.has("kind"), section.has("candidates"));
+    let kind = section.value("kind", |text| values::one_of(&kinds, text));
+    let built_in = origin == Origin::Default;
+    let candidates = section.list("candidates", |text| {
+        let named = text.split_once('/').filter(|(_, model)| !model.is_empty());
+        let (provider, _) = named.ok_or_else(|| "is not `provider/model`".to_owned())?;
+        match providers.iter().find(|there| there.name == provider) {
+            Some(there) => Ok((text.to_owned(), there.vendor.adapter.is_some())),
+            None if built_in => Ok((text.to_owned(), false)),
+            None => Err(format!("names the provider `{provider}`, which is not configured")),
+        }
+    });
+    for (missing, key) in [(!has_kind, "kind"), (!has_candidates, "candidates")] {
+        if missing {
+            section.problem(key, "an alias needs this key");
+        }
+    }
+    section.finish();
+    let mut able = Vec::new();
+    for (candidate, can_work) in candidates {
+        if can_work {
+            able.push(candidate);
+        } else if !built_in {
+            warnings.push(format!("models.{name}: {candidate} is left out"));
+        }
+    }
+    Some(AliasConfig { name, kind: kind?, candidates: able, origin })
+}
+
+fn read_defaults(section: Section<'_>, models: &mut Models) {
+    let path = section.path_of("");
+    let findings = section.findings();
+    for (kind, origin, alias) in section.named_values() {
+        let found = models.aliases.iter().find(|there| there.name == alias);
+        let reason = match (kind.parse::<Kind>(), found) {
+            (Err(()), _) => {
+                let kinds = Kind::ALL.iter().map(|kind| kind.as_str());
+                unknown("models.default", &kind, kinds)
+            }
+            (Ok(kind), Some(there)) if there.kind == kind => {
+                models.defaults.insert(kind, alias);
+                continue;
+            }
+            // A built-in alias that lost all its candidates is gone, and with it this default.
+            (Ok(_), None) if origin == Origin::Default => continue,
+            (Ok(_), None) => format!("names the alias `{alias}`, which is not there"),
+            (Ok(kind), Some(there)) => {
+                format!("names the alias `{alias}`, which makes {}, not {kind}", there.kind)
+            }
+        };
+        findings.add(Problem::new(origin, &format!("{path}{kind}"), reason));
+    }
+}

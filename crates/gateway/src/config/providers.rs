@@ -1,0 +1,214 @@
+//! The vendors and our accounts there.
+
+use std::time::Duration;
+
+use provider::{Limits, RateWindow};
+use secrecy::SecretString;
+
+use super::{
+    options::{ACCOUNTS, Options},
+    section::{Problem, Section},
+    tree::{Node, Shape},
+    values,
+};
+use crate::registry::{self, Vendor};
+
+/// A vendor's adapter with its accounts.
+#[derive(Debug)]
+pub struct ProviderConfig {
+    /// The name in `provider/model`.
+    pub name: String,
+    /// Where its API is.
+    pub base_url: BaseUrl,
+    /// Our accounts, the first one first.
+    pub accounts: Vec<AccountConfig>,
+    /// Whose API it is.
+    pub(crate) vendor: &'static Vendor,
+    /// What only the adapter understands.
+    pub(crate) options: Options,
+}
+
+/// Where a vendor's API is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BaseUrl {
+    /// In this process.
+    Simulated,
+    /// There.
+    At(String),
+}
+
+/// One credential at a vendor.
+#[derive(Debug, Clone)]
+pub struct AccountConfig {
+    /// For messages, metrics and books.
+    pub name: String,
+    /// The credential.
+    pub key: SecretString,
+    /// Our own word on the vendor's limits.
+    pub limits: LimitOverrides,
+}
+
+/// What replaces a vendor's documented limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LimitOverrides {
+    /// Requests in a sliding minute.
+    pub requests_per_minute: Option<u32>,
+    /// Requests in a sliding hour.
+    pub requests_per_hour: Option<u32>,
+    /// Requests in a sliding day.
+    pub requests_per_day: Option<u32>,
+    /// Requests at once.
+    pub concurrent: Option<u32>,
+    /// How long a call that we lost sight of can still be working.
+    pub work_seconds: Option<u32>,
+    /// Whether looking at a job counts as a request.
+    pub count_polls: Option<bool>,
+}
+
+impl LimitOverrides {
+    /// The documented limits with these in their place.
+    pub(crate) fn over(&self, documented: &Limits) -> Limits {
+        let mut limits = documented.clone();
+        limits.concurrent = self.concurrent.or(limits.concurrent);
+        if let Some(seconds) = self.work_seconds {
+            limits.work_ceiling = Duration::from_secs(seconds.into());
+        }
+        for (calls, seconds) in [
+            (self.requests_per_minute, 60),
+            (self.requests_per_hour, 60 * 60),
+            (self.requests_per_day, 24 * 60 * 60),
+        ] {
+            let span = Duration::from_secs(seconds);
+            if let Some(calls) = calls {
+                limits.windows.retain(|window| window.span != span);
+                limits.windows.push(RateWindow { span, calls });
+            }
+        }
+        limits
+    }
+}
+
+/// Every provider that makes sense; what does not is a problem.
+pub(super) fn read(section: Section<'_>, warnings: &mut Vec<String>) -> Vec<ProviderConfig> {
+    let mut providers = Vec::new();
+    for (name, section) in section.named() {
+        let Some(provider) = read_one(&name, section) else { continue };
+        if provider.vendor.adapter.is_none() {
+            warnings.push(format!(
+                "providers.{name}: {} takes no work in this version; its models are left out",
+                provider.vendor.name
+            ));
+        }
+        providers.push(provider);
+    }
+    providers
+}
+
+fn read_one(name: &str, mut section: Section<'_>) -> Option<ProviderConfig> {
+    if !is_name(name) {
+        section.problem("", "a name has letters, digits, `-` and `_` only");
+        return None;
+    }
+    let path = section.path_of("");
+    let known = registry::VENDORS.each_ref().map(|vendor| (vendor.name, vendor));
+    let vendor = if section.has("type") {
+        section.value("type", |text| values::one_of(&known, text))?
+    } else if let Some(vendor) = registry::vendor(name) {
+        vendor
+    } else {
+        section.problem("type", "say whose API this is");
+        return None;
+    };
+    let base_url = section.value("base_url", |text| match text {
+        "simulated" => Ok(BaseUrl::Simulated),
+        text => values::http_url(text).map(BaseUrl::At),
+    });
+    let base_url = base_url.unwrap_or(BaseUrl::Simulated);
+    let accounts = section.section(ACCOUNTS);
+    let (accounts, account_options) = read_accounts(accounts, vendor, &base_url);
+    let findings = section.findings();
+    let (mut node, taken) = section.into_rest();
+    if let (Shape::Table(entries), Some(options)) = (&mut node.shape, account_options) {
+        entries.push((ACCOUNTS.to_owned(), options));
+    }
+    let options = Options { path: path.trim_end_matches('.').to_owned(), taken, node };
+    if let Err(wrong) = (vendor.check)(&options) {
+        findings.add(Problem::new(wrong.origin, &wrong.key, wrong.reason));
+        return None;
+    }
+    Some(ProviderConfig { name: name.to_owned(), base_url, accounts, vendor, options })
+}
+
+/// The accounts, and what only the adapter understands of them.
+fn read_accounts(
+    section: Section<'_>,
+    vendor: &Vendor,
+    base_url: &BaseUrl,
+) -> (Vec<AccountConfig>, Option<Node>) {
+    let origin = section.origin();
+    let findings = section.findings();
+    let parent = section.path_of("");
+    let mut named = section.named();
+    if named.is_empty() {
+        let main = Section::new(format!("{parent}main"), Node::table(origin), findings);
+        named.push(("main".to_owned(), main));
+    }
+    let (mut accounts, mut options) = (Vec::new(), Vec::new());
+    for (name, mut section) in named {
+        if !is_name(&name) {
+            section.problem("", "a name has letters, digits, `-` and `_` only");
+            continue;
+        }
+        let limits = read_limits(section.section("limits"));
+        let key =
+            section.secret("key", Ok).or_else(|| spare_key(&section, vendor, base_url, &name));
+        let (rest, _) = section.into_rest();
+        if matches!(&rest.shape, Shape::Table(entries) if !entries.is_empty()) {
+            options.push((name.clone(), rest));
+        }
+        accounts.extend(key.map(|key| AccountConfig { name, key, limits }));
+    }
+    let options = (!options.is_empty()).then_some(Node { origin, shape: Shape::Table(options) });
+    (accounts, options)
+}
+
+/// A simulated vendor takes a key that everybody may know; a real one needs a real one.
+fn spare_key(
+    section: &Section<'_>,
+    vendor: &Vendor,
+    base_url: &BaseUrl,
+    account: &str,
+) -> Option<SecretString> {
+    match (&vendor.adapter, base_url) {
+        (Some(adapter), BaseUrl::Simulated) if account == "main" => {
+            Some(adapter.simulated_key.into())
+        }
+        (Some(adapter), BaseUrl::Simulated) => {
+            Some(format!("{}_{account}", adapter.simulated_key).into())
+        }
+        // A vendor that takes no work needs no key yet.
+        (None, _) => None,
+        (Some(_), BaseUrl::At(_)) => {
+            section.problem("key", "is empty; a vendor that is not simulated needs a key");
+            None
+        }
+    }
+}
+
+fn read_limits(mut section: Section<'_>) -> LimitOverrides {
+    let limits = LimitOverrides {
+        requests_per_minute: section.value("requests_per_minute", values::count),
+        requests_per_hour: section.value("requests_per_hour", values::count),
+        requests_per_day: section.value("requests_per_day", values::count),
+        concurrent: section.value("concurrent", values::count),
+        work_seconds: section.value("work_seconds", values::count),
+        count_polls: section.value("count_polls", values::flag),
+    };
+    section.finish();
+    limits
+}
+
+fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    !name.is_empty() && name.len() <= 64 && name.chars().all(plain)
+}

@@ -1,0 +1,86 @@
+//! What `check` shows of a good configuration: enough to recognise it, and no secret.
+
+use std::fmt;
+
+use records::sqlite::Durability;
+
+use super::{BaseUrl, CacheScope, Config, values::show_bytes};
+
+/// A configuration in words.
+pub(crate) struct Summary<'a>(pub(crate) &'a Config);
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Config { server, storage, cache, fetch, routing, .. } = self.0;
+        let span = humantime::format_duration;
+        let set = |is_set: bool| if is_set { "set" } else { "made at the first start" };
+        writeln!(f, "server     listens on {}", server.listen)?;
+        if let Some(url) = &server.public_url {
+            writeln!(f, "           public address {url}")?;
+        }
+        writeln!(
+            f,
+            "           requests end after {}, shutting down waits {}",
+            span(server.request_timeout),
+            span(server.shutdown_grace)
+        )?;
+        writeln!(f, "admin      key {}", set(self.0.admin_key.is_some()))?;
+        let durability = match storage.durability {
+            Durability::Full => "a power cut",
+            Durability::Process => "the end of the process",
+        };
+        writeln!(f, "storage    database {}", storage.database.display())?;
+        writeln!(f, "           a commit survives {durability}")?;
+        writeln!(
+            f,
+            "           assets {}, kept for {}",
+            storage.assets.display(),
+            span(storage.asset_ttl)
+        )?;
+        writeln!(f, "           encryption key {}", set(storage.encryption_key.is_some()))?;
+        let scope = match cache.scope {
+            CacheScope::Team => "per team",
+            CacheScope::Global => "global",
+        };
+        if cache.enabled {
+            writeln!(f, "cache      {}, {scope}, {}", span(cache.ttl), show_bytes(cache.memory))?;
+        } else {
+            writeln!(f, "cache      off")?;
+        }
+        let allowed =
+            if fetch.allow.is_empty() { "nothing else".to_owned() } else { fetch.allow.join(", ") };
+        writeln!(
+            f,
+            "fetch      public addresses and {allowed}, up to {} within {}",
+            show_bytes(fetch.max_bytes),
+            span(fetch.timeout)
+        )?;
+        self.vendors(f)?;
+        write!(f, "routing    {}, {} attempts", routing.policy.as_str(), routing.attempts)
+    }
+}
+
+impl Summary<'_> {
+    fn vendors(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for provider in &self.0.providers {
+            let place = match &provider.base_url {
+                BaseUrl::Simulated => "simulated",
+                BaseUrl::At(url) => url,
+            };
+            let accounts: Vec<&str> =
+                provider.accounts.iter().map(|account| account.name.as_str()).collect();
+            let accounts = match (provider.vendor.adapter.is_some(), accounts.as_slice()) {
+                (false, _) => "takes no work in this version".to_owned(),
+                (true, names) => format!("accounts {}", names.join(", ")),
+            };
+            writeln!(f, "provider   {}: {place}, {accounts}", provider.name)?;
+        }
+        for alias in &self.0.models.aliases {
+            let is_default = self.0.models.defaults.values().any(|name| *name == alias.name);
+            let mark = if is_default { " (default)" } else { "" };
+            let candidates = alias.candidates.join(", ");
+            writeln!(f, "model      {}: {}{mark}: {candidates}", alias.name, alias.kind)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,340 @@
+//! The native request, and the part of it that OpenAI-shaped bodies take beside their own fields.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use engine::{CacheUse, Code, Delivery, Market, Refusal, Request, Wishes};
+use provider::{AspectRatio, ImageFormat, Kind};
+use routing::Policy;
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{
+    fields::{Count, Metadata, Money, Prompt, Seconds, SizeField, kind_schema, words},
+    inputs::{InputBody, InputSource, MOST_INPUTS},
+    json::unknown_name,
+};
+
+/// A request as it was read: everything but its inputs' bytes.
+pub(super) struct Draft<'a> {
+    pub(super) request: Request,
+    pub(super) inputs: Vec<InputSource<'a>>,
+}
+
+/// Options of vendors under their own names.
+pub(super) type ProviderOptions = BTreeMap<String, BTreeMap<String, Value>>;
+
+/// A request for one generation.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GenerationBody<'a> {
+    /// What to make; may be left out where `model` tells it.
+    #[schema(schema_with = kind_schema)]
+    kind: Option<Kind>,
+    /// An alias, a `provider/model`, or nothing: the kind's default alias.
+    #[schema(example = "photo")]
+    model: Option<String>,
+    /// What it shall show, at most 32,000 characters.
+    #[schema(value_type = Option<String>, example = "a lighthouse at dusk")]
+    prompt: Option<Prompt>,
+    /// What it shall not show.
+    #[schema(value_type = Option<String>)]
+    negative_prompt: Option<Prompt>,
+    /// `auto` or pixels.
+    #[schema(value_type = Option<String>, example = "1024x1024")]
+    size: Option<SizeField>,
+    /// Width to height.
+    #[schema(value_type = Option<String>, example = "16:9")]
+    aspect_ratio: Option<AspectRatio>,
+    /// Outputs wanted, 1 to 10.
+    #[schema(value_type = Option<u8>, minimum = 1, maximum = 10)]
+    count: Option<Count>,
+    /// For reproducible outputs.
+    seed: Option<i64>,
+    /// Length of a clip.
+    #[schema(value_type = Option<u32>)]
+    seconds: Option<Seconds>,
+    /// Sound with a clip.
+    audio: Option<bool>,
+    /// Pictures, clips and sounds to start from.
+    #[serde(borrow)]
+    inputs: Option<Vec<InputBody<'a>>>,
+    /// How the outputs shall come.
+    output: Option<OutputBody>,
+    /// Wishes about the route.
+    routing: Option<RoutingBody>,
+    /// Whether an earlier answer may do.
+    #[schema(schema_with = cache_schema)]
+    cache: Option<CacheUse>,
+    /// Refuse every adjustment.
+    strict: Option<bool>,
+    /// Whether anything may be kept.
+    store: Option<bool>,
+    /// The caller's own words: 16 pairs at most.
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    metadata: Option<Metadata>,
+    #[schema(ignore)]
+    webhook: Option<IgnoredAny>,
+    /// Documented fields of vendors under their own names, by provider.
+    #[schema(value_type = Option<Object>)]
+    provider_options: Option<ProviderOptions>,
+}
+
+/// How outputs shall come.
+#[derive(Deserialize, ToSchema, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OutputBody {
+    /// Another format is converted.
+    #[schema(schema_with = format_schema)]
+    format: Option<ImageFormat>,
+    /// Signed links, base64 in the answer, or neither.
+    #[schema(schema_with = delivery_schema)]
+    delivery: Option<Delivery>,
+}
+
+/// Wishes about the route.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RoutingBody {
+    /// Instead of the configured policy.
+    #[schema(schema_with = policy_schema)]
+    policy: Option<Policy>,
+    /// Only these providers.
+    providers: Option<Vec<String>>,
+    /// The most that the whole generation may cost.
+    #[schema(value_type = Option<String>, example = "0.05")]
+    max_cost_usd: Option<Money>,
+    /// When the caller stops waiting, in seconds from acceptance.
+    #[schema(value_type = Option<u32>)]
+    deadline_s: Option<Seconds>,
+    /// After a safety stop: stop, or try the next vendor.
+    on_blocked: Option<OnBlocked>,
+}
+
+/// What to do after a safety stop.
+#[derive(Deserialize, ToSchema, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum OnBlocked {
+    Stop,
+    Next,
+}
+
+type AnySchema = utoipa::openapi::RefOr<utoipa::openapi::Schema>;
+
+pub(super) fn cache_schema() -> AnySchema {
+    words(&["use", "refresh", "off"])
+}
+
+pub(super) fn format_schema() -> AnySchema {
+    words(&ImageFormat::ALL.map(ImageFormat::as_str))
+}
+
+fn delivery_schema() -> AnySchema {
+    words(&["url", "b64", "none"])
+}
+
+fn policy_schema() -> AnySchema {
+    words(&Policy::ALL.map(Policy::as_str))
+}
+
+/// What every surface that makes something takes.
+pub(super) struct Shared {
+    pub(super) negative_prompt: Option<Prompt>,
+    pub(super) aspect_ratio: Option<AspectRatio>,
+    pub(super) seed: Option<i64>,
+    pub(super) routing: Option<RoutingBody>,
+    pub(super) cache: Option<CacheUse>,
+    pub(super) strict: Option<bool>,
+    pub(super) store: Option<bool>,
+    pub(super) metadata: Option<Metadata>,
+    pub(super) webhook: Option<IgnoredAny>,
+    pub(super) provider_options: Option<ProviderOptions>,
+}
+
+impl Shared {
+    /// Writes these fields into a request.
+    ///
+    /// # Errors
+    /// `unsupported_parameter` for webhooks, which are not built yet, and for names of providers
+    /// that are nobody's.
+    pub(super) fn write(self, request: &mut Request, market: &Market) -> Result<(), Refusal> {
+        if self.webhook.is_some() {
+            let message = "webhooks are not supported yet; watch the generation's events instead";
+            return Err(Refusal::new(Code::UnsupportedParameter, message).at("webhook"));
+        }
+        let options = self.provider_options.unwrap_or_default();
+        for name in options.keys() {
+            known_provider(market, name, &format!("provider_options.{name}"))?;
+        }
+        if let Some(routing) = self.routing {
+            request.routing = routing.wishes(market)?;
+        }
+        request.negative_prompt = self.negative_prompt.map(|text| text.0);
+        request.aspect_ratio = self.aspect_ratio;
+        request.seed = self.seed;
+        request.cache = self.cache.unwrap_or_default();
+        request.strict = self.strict.unwrap_or_default();
+        request.store = self.store.unwrap_or(true);
+        request.metadata = self.metadata.map(|pairs| pairs.0).unwrap_or_default();
+        request.provider_options = options;
+        Ok(())
+    }
+}
+
+impl RoutingBody {
+    fn wishes(self, market: &Market) -> Result<Wishes, Refusal> {
+        let providers = self.providers.unwrap_or_default();
+        for (index, name) in providers.iter().enumerate() {
+            let path = format!("routing.providers[{index}]");
+            known_provider(market, name, &path).map_err(|mut refusal| {
+                refusal.code = Code::InvalidRequest;
+                refusal.message = format!("there is no provider {name:?}");
+                refusal
+            })?;
+        }
+        Ok(Wishes {
+            policy: self.policy,
+            providers,
+            max_cost: self.max_cost_usd.map(|money| money.0),
+            deadline: self.deadline_s.map(|seconds| Duration::from_secs(u64::from(seconds.0))),
+            next_on_blocked: self.on_blocked == Some(OnBlocked::Next),
+        })
+    }
+}
+
+fn known_provider(market: &Market, name: &str, path: &str) -> Result<(), Refusal> {
+    if market.vendor(name).is_some() {
+        return Ok(());
+    }
+    Err(unknown_name(path, name, market.vendors().map(|vendor| vendor.name.as_str())))
+}
+
+impl<'a> GenerationBody<'a> {
+    /// The request that this body asks for.
+    ///
+    /// # Errors
+    /// `invalid_request` and `unsupported_parameter`, naming the field.
+    pub(super) fn draft(self, market: &Market) -> Result<Draft<'a>, Refusal> {
+        let inputs = self.inputs.unwrap_or_default();
+        if inputs.len() > MOST_INPUTS {
+            let message = format!("{} inputs are more than {MOST_INPUTS}", inputs.len());
+            return Err(Refusal::field("inputs", message));
+        }
+        if self.prompt.is_none() && inputs.is_empty() {
+            return Err(Refusal::field("prompt", "`prompt` is missing"));
+        }
+        let mut sources = Vec::with_capacity(inputs.len());
+        for (index, input) in inputs.into_iter().enumerate() {
+            sources.push(input.source(&format!("inputs[{index}]"))?);
+        }
+        let output = self.output.unwrap_or_default();
+        let mut request = Request::image(self.prompt.map(|text| text.0).unwrap_or_default());
+        request.kind = self.kind;
+        request.model = self.model;
+        request.size = self.size.and_then(|size| size.0);
+        request.count = self.count.map_or(1, |count| count.0);
+        request.seconds = self.seconds.map(|seconds| seconds.0);
+        request.audio = self.audio;
+        request.format = output.format;
+        request.delivery = output.delivery.unwrap_or_default();
+        let shared = Shared {
+            negative_prompt: self.negative_prompt,
+            aspect_ratio: self.aspect_ratio,
+            seed: self.seed,
+            routing: self.routing,
+            cache: self.cache,
+            strict: self.strict,
+            store: self.store,
+            metadata: self.metadata,
+            webhook: self.webhook,
+            provider_options: self.provider_options,
+        };
+        shared.write(&mut request, market)?;
+        Ok(Draft { request, inputs: sources })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::json::parse;
+
+    fn read(body: &str) -> Result<Request, Refusal> {
+        let body: GenerationBody<'_> = parse(body.as_bytes())?;
+        body.draft(&Market::default()).map(|draft| draft.request)
+    }
+
+    #[test]
+    fn bad_requests_name_the_field() {
+        let long = format!(r#"{{"prompt": "{}"}}"#, "x".repeat(40_000));
+        let invalid = |param| (Code::InvalidRequest, param);
+        let unknown = |param| (Code::UnsupportedParameter, param);
+        for (body, wanted) in [
+            (r#"{}"#, invalid("prompt")),
+            (r#"{"prompt": ""}"#, invalid("prompt")),
+            (r#"{"prompt": 5}"#, invalid("prompt")),
+            (long.as_str(), invalid("prompt")),
+            (r#"{"prompt": "x", "size": "0x9"}"#, invalid("size")),
+            (r#"{"prompt": "x", "aspect_ratio": "wide"}"#, invalid("aspect_ratio")),
+            (r#"{"prompt": "x", "count": 11}"#, invalid("count")),
+            (r#"{"prompt": "x", "kind": "picture"}"#, invalid("kind")),
+            (r#"{"prompt": "x", "seed": 1.5}"#, invalid("seed")),
+            (r#"{"prompt": "x", "seconds": 0}"#, invalid("seconds")),
+            (r#"{"prompt": "x", "output": {"format": "bmp"}}"#, invalid("output.format")),
+            (r#"{"prompt": "x", "output": {"delivery": 1}}"#, invalid("output.delivery")),
+            (r#"{"prompt": "x", "routing": {"policy": "luck"}}"#, invalid("routing.policy")),
+            (
+                r#"{"prompt": "x", "routing": {"max_cost_usd": "-1"}}"#,
+                invalid("routing.max_cost_usd"),
+            ),
+            (
+                r#"{"prompt": "x", "routing": {"providers": ["no"]}}"#,
+                invalid("routing.providers[0]"),
+            ),
+            (r#"{"prompt": "x", "routing": {"on_blocked": "go"}}"#, invalid("routing.on_blocked")),
+            (r#"{"prompt": "x", "cache": "maybe"}"#, invalid("cache")),
+            (r#"{"prompt": "x", "metadata": {"a": 1}}"#, invalid("metadata.a")),
+            (r#"{"prompt": "x", "inputs": [{"role": "source"}]}"#, invalid("inputs[0]")),
+            (
+                r#"{"prompt": "x", "inputs": [{"role": "source", "data": 1}]}"#,
+                invalid("inputs[0].data"),
+            ),
+            (r#"{"prompt": "x", "webhook": {"url": "https://a"}}"#, unknown("webhook")),
+            (r#"{"prompt": "x", "n": 1}"#, unknown("n")),
+            (r#"{"prompt": "x", "routing": {"deadline": 1}}"#, unknown("routing.deadline")),
+            (
+                r#"{"prompt": "x", "provider_options": {"acme": {}}}"#,
+                unknown("provider_options.acme"),
+            ),
+        ] {
+            let refusal = read(body).unwrap_err();
+            assert_eq!(
+                (refusal.code, refusal.param.as_deref()),
+                (wanted.0, Some(wanted.1)),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_full_request_is_read_whole() {
+        let body = r#"{"kind": "video", "model": "clip", "prompt": "x", "negative_prompt": "y",
+            "size": "64x32", "aspect_ratio": "2:1", "count": 3, "seed": -7, "seconds": 5,
+            "audio": true, "output": {"format": "webp", "delivery": "b64"},
+            "routing": {"policy": "latency", "max_cost_usd": "0.05", "deadline_s": 60,
+                        "on_blocked": "next"},
+            "cache": "off", "strict": true, "store": false, "metadata": {"any": "string"}}"#;
+        let request = read(body).unwrap();
+        assert_eq!(request.kind, Some(Kind::Video));
+        assert_eq!(request.model.as_deref(), Some("clip"));
+        assert_eq!(request.size, Some(provider::Size::new(64, 32)));
+        assert_eq!((request.count, request.seed, request.seconds), (3, Some(-7), Some(5)));
+        assert_eq!((request.audio, request.strict, request.store), (Some(true), true, false));
+        assert_eq!(request.format, Some(ImageFormat::Webp));
+        assert_eq!(request.delivery, Delivery::B64);
+        assert_eq!(request.cache, CacheUse::Off);
+        assert_eq!(request.routing.deadline, Some(Duration::from_secs(60)));
+        assert!(request.routing.next_on_blocked);
+        assert_eq!(request.metadata["any"], "string");
+    }
+}

@@ -1,0 +1,86 @@
+//! What a request would cost, and where.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Payload},
+};
+use engine::{Estimate, Scope};
+use provider::{MicroUsd, QuoteSource};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    State, auth, body,
+    dto_request::GenerationBody,
+    error::{ErrorBody, Result},
+    fields::words,
+    json, making,
+};
+
+/// What every candidate would cost, the cheapest usable first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct EstimatesAnswer {
+    data: Vec<EstimateDto>,
+}
+
+/// One candidate.
+#[derive(Serialize, ToSchema)]
+struct EstimateDto {
+    provider: String,
+    /// `provider/model`
+    model: String,
+    account: String,
+    /// What it would probably cost.
+    #[schema(value_type = Option<String>, example = "0.026000")]
+    estimated_usd: Option<MicroUsd>,
+    /// What it would cost at most.
+    #[schema(value_type = Option<String>, example = "0.030000")]
+    upper_usd: Option<MicroUsd>,
+    /// How that is known.
+    #[schema(schema_with = source_schema)]
+    source: Option<QuoteSource>,
+    /// How old that knowledge is.
+    age_s: u64,
+    /// How long until it could begin.
+    wait_s: u64,
+    usable: bool,
+    /// Why not.
+    reason: Option<String>,
+}
+
+fn source_schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    words(&["live", "remembered", "listed", "learned"])
+}
+
+/// Tells what a request would cost, and starts nothing.
+#[utoipa::path(post, path = "/v1/estimates", tag = "native", request_body = GenerationBody<'_>,
+    responses((status = 200, description = "The candidates", body = EstimatesAnswer),
+              (status = "default", description = "An error", body = ErrorBody<'_>)))]
+pub(super) async fn estimate(request: HttpRequest, state: Data<State>, payload: Payload) -> Result {
+    let caller = auth::caller(&request, &state, Scope::Generate).await?;
+    json::expect_json(request.headers())?;
+    let limit = state.limits.body_bytes();
+    let bytes = body::collect(request.headers(), payload, limit).await?;
+    let body: GenerationBody<'_> = json::parse(&bytes)?;
+    let draft = body.draft(state.engine.market())?;
+    let asked = making::complete(&state, &caller, draft).await?;
+    let found = state.engine.estimate(&caller, &asked).await?;
+    let answer = EstimatesAnswer { data: found.into_iter().map(dto).collect() };
+    Ok(HttpResponse::Ok().json(answer))
+}
+
+fn dto(estimate: Estimate) -> EstimateDto {
+    EstimateDto {
+        model: format!("{}/{}", estimate.provider, estimate.model),
+        provider: estimate.provider,
+        account: estimate.account,
+        estimated_usd: estimate.price.map(|price| price.expected),
+        upper_usd: estimate.price.map(|price| price.upper),
+        source: estimate.source,
+        age_s: estimate.age.as_secs(),
+        // Rounded up: who waits so long need not wait again.
+        wait_s: u64::try_from(estimate.wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX),
+        usable: estimate.usable,
+        reason: estimate.reason,
+    }
+}

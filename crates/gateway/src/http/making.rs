@@ -1,0 +1,44 @@
+//! What every surface that makes something does: keep the inputs, start the generation.
+
+use std::fmt::Display;
+
+use actix_web::HttpRequest;
+use engine::{Caller, Started};
+
+use super::{State, dto_request::Draft, error::Result, idempotency, inputs};
+
+/// Starts what a draft asks for. `surface` is what decides the answer beside the request.
+///
+/// # Errors
+/// Every reason why it never becomes a generation.
+pub(super) async fn start(
+    request: &HttpRequest,
+    state: &State,
+    caller: &Caller,
+    draft: Draft<'_>,
+    surface: impl Display,
+) -> Result<Started> {
+    let asked = complete(state, caller, draft).await?;
+    let key = idempotency::key(request.headers(), &asked, &surface)?;
+    Ok(state.engine.start(caller, asked, key).await?)
+}
+
+/// The request with its inputs kept.
+///
+/// # Errors
+/// What is wrong with an input; a model that is not there is told before any input is fetched.
+pub(super) async fn complete(
+    state: &State,
+    caller: &Caller,
+    draft: Draft<'_>,
+) -> Result<engine::Request> {
+    let Draft { mut request, inputs } = draft;
+    if !inputs.is_empty() {
+        let engine = &state.engine;
+        let resolved = engine.market().resolve(request.model.as_deref(), request.kind)?;
+        caller.may_ask_for(&resolved.name)?;
+        let limit = state.limits.input_size();
+        request.inputs = inputs::keep(engine, &caller.team.id, inputs, limit).await?;
+    }
+    Ok(request)
+}

@@ -1,0 +1,125 @@
+//! The HTTP surface: routes, bodies, errors. All of it is translation; what is decided is decided in
+//! the engine.
+//!
+//! # One table
+//! [`ROUTES`] is every path with its methods. The router is made from it, the metrics' and the
+//! log's `route` is its pattern, and a test holds the OpenAPI document against it.
+//!
+//! # What a handler does
+//! It asks who calls ([`auth`]), reads the body strictly ([`json`], [`multipart`]), asks the engine,
+//! and writes the answer. Whatever goes wrong is a [`Refusal`](engine::Refusal) that the
+//! [`Envelope`] writes out. A handler that is dropped because its caller went away ends nothing: the
+//! engine's work does not hang on it.
+#![expect(
+    clippy::future_not_send,
+    reason = "actix runs a handler on the thread that its connection lives on"
+)]
+
+mod admin;
+mod assets;
+mod auth;
+mod body;
+mod dto_admin;
+mod dto_generation;
+mod dto_images;
+mod dto_request;
+mod envelope;
+mod error;
+mod estimates;
+mod events;
+mod fields;
+mod generations;
+mod idempotency;
+mod images;
+mod inputs;
+mod json;
+mod making;
+mod models;
+mod multipart;
+mod openapi;
+mod ops;
+mod pictures;
+mod query;
+mod request_id;
+mod state;
+#[cfg(test)]
+mod tests;
+mod usage;
+
+pub use envelope::Envelope;
+pub use state::{Limits, State};
+
+use actix_web::{
+    Route,
+    http::Method,
+    web::{self, Data, ServiceConfig},
+};
+
+use envelope::RoutePattern;
+
+/// One path.
+struct Endpoint {
+    /// As the router reads it.
+    path: &'static str,
+    /// As documents, logs and metrics write it.
+    pattern: &'static str,
+    verbs: &'static [Verb],
+}
+
+/// A method and what makes its route.
+type Verb = (Method, fn() -> Route);
+
+macro_rules! routes {
+    ($($path:literal $(as $pattern:literal)? => { $($verb:ident $handler:path),+ $(,)? })+) => {
+        &[$(Endpoint {
+            path: $path,
+            pattern: routes!(@pattern $path $($pattern)?),
+            verbs: &[$((Method::$verb, || web::route().to($handler))),+],
+        }),+]
+    };
+    (@pattern $path:literal $pattern:literal) => { $pattern };
+    (@pattern $path:literal) => { $path };
+}
+
+/// Every path; the router looks at them in this order, so the busiest is first.
+const ROUTES: &[Endpoint] = routes! {
+    "/v1/images/generations" => { POST images::generate }
+    "/v1/images/edits" => { POST images::edit }
+    "/v1/generations" => { POST generations::create, GET generations::list }
+    "/v1/generations/{id}" => { GET generations::get, DELETE generations::delete }
+    "/v1/generations/{id}/cancel" => { POST generations::cancel }
+    "/v1/generations/{id}/events" => { GET events::events }
+    "/v1/assets" => { POST assets::upload }
+    "/v1/assets/{id}" => { GET assets::get }
+    "/v1/estimates" => { POST estimates::estimate }
+    "/v1/models" => { GET models::list }
+    "/v1/models/{id:.*}" as "/v1/models/{id}" => { GET models::get }
+    "/v1/usage" => { GET usage::usage }
+    "/admin/v1/teams" => { POST admin::create_team, GET admin::list_teams }
+    "/admin/v1/teams/{id}" => { DELETE admin::delete_team }
+    "/admin/v1/keys" => { POST admin::create_key, GET admin::list_keys }
+    "/admin/v1/keys/{id}" => { DELETE admin::delete_key }
+    "/admin/v1/ledger" => { GET admin::ledger }
+    "/healthz" => { GET ops::healthz }
+    "/readyz" => { GET ops::readyz }
+    "/metrics" => { GET ops::metrics }
+    "/openapi.json" => { GET ops::document }
+    "/docs" => { GET ops::docs_root }
+    "/docs/{file:.*}" as "/docs/{file}" => { GET ops::docs }
+    "/ui" => { GET ops::ui }
+};
+
+/// Adds every route to an application that is wrapped in an [`Envelope`] with the same state.
+pub fn configure(config: &mut ServiceConfig, state: Data<State>) {
+    config.app_data(state);
+    for endpoint in ROUTES {
+        let mut resource = web::resource(endpoint.path).app_data(RoutePattern(endpoint.pattern));
+        for (method, route) in endpoint.verbs {
+            resource = resource.route(route().method(method.clone()));
+            if *method == Method::GET {
+                resource = resource.route(route().method(Method::HEAD));
+            }
+        }
+        config.service(resource);
+    }
+}

@@ -1,0 +1,128 @@
+//! Teams, keys, books.
+
+use actix_web::http::Method;
+use serde_json::{Value, json};
+
+use super::{Call, House};
+
+#[actix_web::test]
+async fn a_key_lives_from_its_making_to_its_revocation() {
+    let house = House::new().await;
+    let team = house.operate(Method::POST, "/admin/v1/teams", r#"{"name": "new"}"#).await;
+    let team = team.expect(201)["id"].as_str().unwrap().to_owned();
+    let body = format!(r#"{{"team_id": "{team}", "name": "laptop", "scopes": ["read"]}}"#);
+    let made = house.operate(Method::POST, "/admin/v1/keys", &body).await.expect(201);
+    let text = made["key"].as_str().unwrap();
+    assert!(text.starts_with("atl_") && text.len() >= 36);
+    assert_eq!((&made["scopes"], &made["expires_at"]), (&json!(["read"]), &Value::Null));
+
+    let usage = Call { key: Some(text), ..Call::new(Method::GET, "/v1/usage") };
+    assert_eq!(house.send(usage).await.expect(200)["team"], team);
+    let headers = [("content-type", "application/json")];
+    let post = Call::new(Method::POST, "/v1/generations");
+    let post = Call { key: Some(text), headers: &headers, body: "{}".into(), ..post };
+    house.send(post).await.refused(403, "forbidden", None);
+
+    let listed = house.operate(Method::GET, &format!("/admin/v1/keys?team={team}"), "").await;
+    assert!(!listed.text().contains(text));
+    assert_eq!(listed.expect(200)["data"][0]["id"], made["id"]);
+    let path = format!("/admin/v1/keys/{}", made["id"].as_str().unwrap());
+    let revoked = house.operate(Method::DELETE, &path, "").await;
+    assert_eq!(revoked.status.as_u16(), 204);
+    let usage = Call { key: Some(text), ..Call::new(Method::GET, "/v1/usage") };
+    house.send(usage).await.refused(401, "invalid_api_key", None);
+    house.operate(Method::DELETE, "/admin/v1/keys/key_none", "").await.refused(
+        404,
+        "not_found",
+        None,
+    );
+}
+
+#[actix_web::test]
+async fn a_revoked_team_is_out_at_once() {
+    let house = House::new().await;
+    let teams = house.operate(Method::GET, "/admin/v1/teams?limit=100", "").await.expect(200);
+    let crew = teams["data"].as_array().unwrap().iter().find(|t| t["name"] == "crew").unwrap();
+    house.get("/v1/usage").await.expect(200);
+    let path = format!("/admin/v1/teams/{}", crew["id"].as_str().unwrap());
+    assert_eq!(house.operate(Method::DELETE, &path, "").await.status.as_u16(), 204);
+    house.get("/v1/usage").await.refused(401, "invalid_api_key", None);
+}
+
+#[actix_web::test]
+async fn what_is_not_built_or_not_there_is_refused_by_name() {
+    let house = House::new().await;
+    let (teams, keys) = ("/admin/v1/teams", "/admin/v1/keys");
+    let unknown = "unsupported_parameter";
+    let invalid = "invalid_request";
+    for (path, body, status, code, param) in [
+        (teams, r#"{"name": "x", "budget": {"limit_usd": "50"}}"#, 400, unknown, "budget"),
+        (teams, r#"{"name": "x", "limits": {}}"#, 400, unknown, "limits"),
+        (teams, r#"{"name": "x", "webhook_secret": "a"}"#, 400, unknown, "webhook_secret"),
+        (teams, r#"{"name": ""}"#, 400, invalid, "name"),
+        (teams, r#"{}"#, 400, invalid, "name"),
+        (teams, r#"{"name": "x", "models": ["photo", "none"]}"#, 400, invalid, "models[1]"),
+        (keys, r#"{"name": "x"}"#, 400, invalid, "team_id"),
+        (keys, r#"{"team_id": "team_none", "name": "x"}"#, 404, "not_found", "team_id"),
+        (keys, r#"{"team_id": "t", "name": "x", "scopes": ["admin"]}"#, 400, invalid, "scopes[0]"),
+        (keys, r#"{"team_id": "t", "name": "x", "scopes": []}"#, 400, invalid, "scopes"),
+        (
+            keys,
+            r#"{"team_id": "t", "name": "x", "expires_at": "soon"}"#,
+            400,
+            invalid,
+            "expires_at",
+        ),
+    ] {
+        house.operate(Method::POST, path, body).await.refused(status, code, Some(param));
+    }
+}
+
+#[actix_web::test]
+async fn a_key_for_one_model_asks_for_no_other() {
+    let house = House::new().await;
+    let body = r#"{"name": "narrow", "models": ["painter/oil"]}"#;
+    let team = house.operate(Method::POST, "/admin/v1/teams", body).await.expect(201);
+    let body = json!({"team_id": team["id"], "name": "k"}).to_string();
+    let key = house.operate(Method::POST, "/admin/v1/keys", &body).await.expect(201);
+    let key = key["key"].as_str();
+    let headers = [("content-type", "application/json")];
+    let post = |body: &'static str| Call {
+        key,
+        headers: &headers,
+        body: body.into(),
+        ..Call::new(Method::POST, "/v1/images/generations")
+    };
+    let refused = house.send(post(r#"{"prompt": "x"}"#)).await;
+    refused.refused(403, "model_not_allowed", Some("model"));
+    house.send(post(r#"{"prompt": "x", "model": "painter/oil"}"#)).await.expect(200);
+    let models = Call { key, ..Call::new(Method::GET, "/v1/models") };
+    let models = house.send(models).await.expect(200);
+    assert_eq!(models["data"].as_array().unwrap().len(), 1);
+}
+
+#[actix_web::test]
+async fn the_ledger_lists_entries_that_balance() {
+    let house = House::new().await;
+    for _ in 0..2 {
+        house.post("/v1/images/generations", r#"{"prompt": "x"}"#).await.expect(200);
+    }
+    let page = house.operate(Method::GET, "/admin/v1/ledger?limit=3", "").await.expect(200);
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let path = format!("/admin/v1/ledger?cursor={cursor}");
+    let rest = house.operate(Method::GET, &path, "").await.expect(200);
+    let entries =
+        [page["data"].as_array().unwrap().clone(), rest["data"].as_array().unwrap().clone()];
+    let entries = entries.concat();
+    assert_eq!(entries.len(), 4);
+    let amount = |entry: &Value| entry["amount_usd"].as_str().unwrap().to_owned();
+    let mut amounts: Vec<_> = entries.iter().map(amount).collect();
+    amounts.sort();
+    assert_eq!(amounts, ["-0.026700", "-0.026700", "0.026700", "0.026700"]);
+    for entry in &entries {
+        assert_eq!(entry["model"], "painter/oil");
+        assert!(entry["generation"].as_str().unwrap().starts_with("gen_"));
+    }
+    let refused = house.operate(Method::GET, "/admin/v1/ledger?format=csv", "").await;
+    refused.refused(400, "invalid_request", Some("query"));
+}

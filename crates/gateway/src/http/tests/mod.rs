@@ -1,0 +1,240 @@
+//! The surface from outside, over a real engine with real records in a temporary folder; only the
+//! vendor is made up.
+
+mod administration;
+mod bad_input;
+mod files;
+mod making;
+mod operations;
+mod painter;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use actix_web::{
+    App,
+    body::to_bytes,
+    dev::{Service, ServiceResponse},
+    http::{Method, StatusCode, header::HeaderMap},
+    test,
+    web::{self, Data},
+};
+use bytes::Bytes;
+use coordination::memory::{MemoryFingerprints, MemoryTurns};
+use engine::{Account, Alias, Engine, Market, Parts, Scope, Settings, Vendor, keys::NewKey};
+use provider::{Clock, Entropy, Kind, ManualClock, Provider, Timestamp};
+use records::sqlite::{Durability, Sqlite};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use super::{Envelope, Limits, State, configure};
+use crate::telemetry::Metrics;
+
+/// Counts up: every id is another.
+#[derive(Debug, Default)]
+struct Counter(std::sync::atomic::AtomicU64);
+
+impl Entropy for Counter {
+    fn fill(&self, buffer: &mut [u8]) {
+        let next = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_le_bytes();
+        for (place, byte) in buffer.iter_mut().rev().enumerate() {
+            *byte = next.get(place).copied().unwrap_or(0);
+        }
+    }
+}
+
+/// A gateway without a socket, and two teams with a key each.
+struct House {
+    state: Data<State>,
+    clock: ManualClock,
+    admin: String,
+    key: String,
+    stranger: String,
+    _folder: tempfile::TempDir,
+}
+
+const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+impl House {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = ManualClock::at(START);
+        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let database = folder.path().join("atelier.db");
+        let limits = assets::FetchLimits { max_bytes: 1 << 20, timeout: Duration::from_secs(5) };
+        let resolver = Arc::new(assets::SystemResolver);
+        let parts = Parts {
+            records: Arc::new(Sqlite::open(&database, Durability::Process).unwrap()),
+            turns: Arc::new(MemoryTurns::new(Arc::clone(&shared), Duration::ZERO)),
+            equals: Arc::new(MemoryFingerprints::default()),
+            store: assets::Store::folder(&folder.path().join("assets"), false).unwrap(),
+            fetcher: assets::Fetcher::new(
+                resolver,
+                assets::Allow::default(),
+                limits,
+                Arc::clone(&shared),
+            )
+            .unwrap(),
+            market: market(),
+            clock: shared,
+            entropy: Arc::new(Counter::default()),
+            observer: Arc::clone(&metrics) as Arc<dyn engine::Observer>,
+            settings: Settings {
+                asset_ttl: Duration::from_secs(3600),
+                attempts: 3,
+                policy: routing::Policy::Cost,
+                max_asset_bytes: 1 << 20,
+                public_url: "http://atelier.test".to_owned(),
+            },
+        };
+        let engine = Engine::open(parts).await.unwrap();
+        let key = new_key(&engine, "crew").await;
+        let stranger = new_key(&engine, "strangers").await;
+        let admin = "an operator's own words".to_owned();
+        let state = Data::new(State {
+            admin: engine.keys().admin_key(&admin),
+            engine,
+            limits: Limits { request_timeout: Duration::from_secs(300), input_bytes: 1 << 20 },
+            metrics,
+        });
+        Self { state, clock, admin, key, stranger, _folder: folder }
+    }
+
+    /// Sends one request.
+    async fn send(&self, call: Call<'_>) -> Answer {
+        let state = self.state.clone();
+        let app = App::new()
+            .wrap(Envelope::new(state.clone()))
+            .configure(move |service| configure(service, state))
+            .route("/panic", web::get().to(panics));
+        let app = test::init_service(app).await;
+        let mut request = test::TestRequest::with_uri(call.path).method(call.method);
+        if let Some(key) = call.key {
+            request = request.insert_header(("authorization", format!("Bearer {key}")));
+        }
+        for header in call.headers {
+            request = request.insert_header(*header);
+        }
+        let request = request.set_payload(call.body).to_request();
+        let response = app.call(request).await.unwrap_or_else(|error| {
+            // What passes by the envelope is written by the error itself.
+            let request = test::TestRequest::default().to_http_request();
+            ServiceResponse::from_err(error, request)
+        });
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = to_bytes(response.into_body()).await.unwrap();
+        Answer { status, headers, body }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.send(Call { key: Some(&self.key), ..Call::new(Method::GET, path) }).await
+    }
+
+    async fn post(&self, path: &str, body: &str) -> Answer {
+        self.post_with(path, body, &[]).await
+    }
+
+    async fn post_with(&self, path: &str, body: &str, more: &[(&str, &str)]) -> Answer {
+        let headers = [&[("content-type", "application/json")], more].concat();
+        let call = Call::new(Method::POST, path);
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        self.send(Call { key: Some(&self.key), headers: &headers, body, ..call }).await
+    }
+
+    async fn operate(&self, method: Method, path: &str, body: &str) -> Answer {
+        let headers = [("content-type", "application/json")];
+        let call = Call::new(method, path);
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        self.send(Call { key: Some(&self.admin), headers: &headers, body, ..call }).await
+    }
+}
+
+async fn panics() -> &'static str {
+    panic!("on purpose")
+}
+
+async fn new_key(engine: &Engine, name: &str) -> String {
+    let team = engine.keys().create_team(name, Vec::new()).await.unwrap();
+    let asked = NewKey {
+        team: team.id,
+        name: name.to_owned(),
+        scopes: vec![Scope::Generate, Scope::Read],
+        models: Vec::new(),
+        expires_at: None,
+    };
+    let (_, text) = engine.keys().create_key(asked).await.unwrap();
+    text.expose_secret().to_owned()
+}
+
+fn market() -> Market {
+    let adapter: Arc<dyn Provider> = Arc::new(painter::Painter);
+    let description = adapter.describe();
+    let account = Account {
+        name: "main".to_owned(),
+        id: "painter/main".to_owned(),
+        key: "vendor's secret".into(),
+        limits: description.limits.clone(),
+    };
+    let accounts = vec![Arc::new(account)];
+    let name = "painter".to_owned();
+    let vendor = Vendor { name, adapter, description, accounts, loopback: true };
+    let candidates = vec!["painter/oil".to_owned()];
+    let alias = Alias { name: "photo".to_owned(), kind: Kind::Image, candidates };
+    Market::new(vec![vendor], vec![alias], BTreeMap::from([(Kind::Image, "photo".to_owned())]))
+}
+
+/// One request.
+struct Call<'a> {
+    method: Method,
+    path: &'a str,
+    key: Option<&'a str>,
+    headers: &'a [(&'a str, &'a str)],
+    body: Bytes,
+}
+
+impl<'a> Call<'a> {
+    fn new(method: Method, path: &'a str) -> Self {
+        Self { method, path, key: None, headers: &[], body: Bytes::new() }
+    }
+}
+
+/// One answer.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Checks the status and hands the body out.
+    #[track_caller]
+    fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text());
+        self.json()
+    }
+
+    /// Checks that it is an error in the contract's one shape.
+    #[track_caller]
+    fn refused(&self, status: u16, code: &str, param: Option<&str>) {
+        let body = self.expect(status);
+        let error = &body["error"];
+        assert_eq!((&error["code"], &error["param"]), (&code.into(), &param.into()), "{body}");
+        assert!(!error["message"].as_str().unwrap().is_empty());
+        assert!(!error["type"].as_str().unwrap().is_empty());
+        assert_eq!(error["request_id"], self.header("x-request-id"));
+        assert_eq!(self.header("content-type"), "application/json");
+    }
+}

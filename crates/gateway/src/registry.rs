@@ -1,0 +1,201 @@
+//! Which vendors there are, and how a configuration becomes a market.
+//!
+//! This is the one place outside the vendors' own crates that knows their names. A new vendor is one
+//! line of [`VENDORS`]: its adapter's configuration type derives how its options are read, so nothing
+//! else here or in [`crate::config`] learns of it.
+
+use std::{collections::BTreeMap, fmt, io, path::Path, sync::Arc};
+
+use engine::{Account, Alias, Market, Vendor as MarketVendor};
+use provider::{Provider, SystemClock};
+use simulated_vendors::{Placement, Running, Vendors, VendorsSettings};
+
+use crate::config::{
+    BaseUrl, Config, Generor, Options, OptionsError, Problems, ProviderConfig, Zsky,
+};
+
+/// A vendor's API that we know.
+pub(crate) struct Vendor {
+    /// The configuration's `type`.
+    pub(crate) name: &'static str,
+    /// Whether its options can be used.
+    pub(crate) check: fn(&Options) -> Result<(), OptionsError>,
+    /// How work gets there; none where that comes with a later version.
+    pub(crate) adapter: Option<Adapter>,
+}
+
+/// How work gets to a vendor.
+pub(crate) struct Adapter {
+    build: Build,
+    /// A key that the simulated vendor takes.
+    pub(crate) simulated_key: &'static str,
+}
+
+type Build = fn(
+    &ProviderConfig,
+    &str,
+    Arc<provider_http::Client>,
+) -> Result<Arc<dyn Provider>, OptionsError>;
+
+impl fmt::Debug for Vendor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vendor").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A vendor whose adapter is the type `$adapter`, made with `$config`.
+macro_rules! vendor {
+    ($name:literal, $config:ty, $adapter:ty, $simulated_key:literal) => {
+        Vendor {
+            name: $name,
+            check: |options| options.read::<$config>().map(drop),
+            adapter: Some(Adapter {
+                build: |given, base_url, client| {
+                    let mut config = given.options.read::<$config>()?;
+                    config.name.clone_from(&given.name);
+                    base_url.clone_into(&mut config.base_url);
+                    let adapter = <$adapter>::new(config, client);
+                    Ok(Arc::new(adapter.map_err(|error| given.options.wrong(&error))?))
+                },
+                simulated_key: $simulated_key,
+            }),
+        }
+    };
+    ($name:literal, $config:ty) => {
+        Vendor { name: $name, check: |options| options.read::<$config>().map(drop), adapter: None }
+    };
+}
+
+/// Every vendor.
+pub(crate) static VENDORS: [Vendor; 3] = [
+    vendor!("zekron", provider_zekron::Config, provider_zekron::Zekron, "zk_simulated"),
+    vendor!("zsky", Zsky),
+    vendor!("generor", Generor),
+];
+
+/// The vendor with this name.
+pub(crate) fn vendor(name: &str) -> Option<&'static Vendor> {
+    VENDORS.iter().find(|vendor| vendor.name == name)
+}
+
+/// The simulated vendors of a configuration, by the providers' names.
+pub(crate) type Simulated = BTreeMap<String, Running>;
+
+/// Starts a simulated vendor for each provider that wants one, its state under `folder`.
+pub(crate) async fn simulate(config: &Config, folder: &Path) -> io::Result<Simulated> {
+    let mut simulated = Simulated::new();
+    for provider in &config.providers {
+        if provider.base_url == BaseUrl::Simulated && provider.vendor.adapter.is_some() {
+            let placement = Placement::default().in_folder(folder.join(&provider.name));
+            let settings = VendorsSettings::default();
+            let running = Vendors::start_one(provider.vendor.name, placement, settings).await?;
+            simulated.insert(provider.name.clone(), running);
+        }
+    }
+    Ok(simulated)
+}
+
+/// Where a simulated vendor is while nobody has started it: good enough to describe it.
+const NOWHERE: &str = "http://127.0.0.1";
+
+/// Everything that can be asked for.
+///
+/// # Errors
+/// What no one but the adapters could see: a model that is not there, or makes something else.
+pub(crate) fn market(
+    config: &Config,
+    simulated: &Simulated,
+    client: &Arc<provider_http::Client>,
+) -> Result<Market, Problems> {
+    let mut problems = Problems::of(config);
+    let mut vendors = Vec::new();
+    for given in &config.providers {
+        let Some(adapter) = &given.vendor.adapter else { continue };
+        let base_url = match &given.base_url {
+            BaseUrl::At(url) => url.clone(),
+            BaseUrl::Simulated => {
+                simulated.get(&given.name).map_or_else(|| NOWHERE.to_owned(), Running::base_url)
+            }
+        };
+        match (adapter.build)(given, &base_url, Arc::clone(client)) {
+            Ok(adapter) => vendors.push(with_accounts(given, adapter, is_loopback(&base_url))),
+            Err(wrong) => problems.add_option(wrong),
+        }
+    }
+    let mut aliases = Vec::new();
+    for alias in &config.models.aliases {
+        let mut candidates = Vec::new();
+        for name in &alias.candidates {
+            let (provider, model) = name.split_once('/').unwrap_or((name, ""));
+            let vendor = vendors.iter().find(|vendor| vendor.name == provider);
+            let found = vendor.and_then(|vendor| vendor.description.model(model));
+            match found {
+                Some(model) if model.kind == alias.kind => candidates.push(name.clone()),
+                _ if alias.is_built_in() => {}
+                Some(model) => problems
+                    .add_alias(alias, format!("`{name}` makes {}, not {}", model.kind, alias.kind)),
+                None => {
+                    let models = vendor.map(|vendor| &*vendor.description.models);
+                    let known = models.unwrap_or_default().iter().map(|model| &*model.name);
+                    let reason = crate::config::no_such_model(name, provider, model, known);
+                    problems.add_alias(alias, reason);
+                }
+            }
+        }
+        if !(alias.is_built_in() && candidates.is_empty()) {
+            aliases.push(Alias { name: alias.name.clone(), kind: alias.kind, candidates });
+        }
+    }
+    problems.into_result()?;
+    Ok(Market::new(vendors, aliases, config.models.defaults.clone()))
+}
+
+/// Whether a vendor runs on this machine.
+fn is_loopback(base_url: &str) -> bool {
+    let url = url::Url::parse(base_url).ok();
+    match url.as_ref().and_then(url::Url::host) {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+/// Whether a configuration names only what is there. Nothing is started.
+///
+/// # Errors
+/// What is not there.
+pub(crate) fn check(config: &Config) -> Result<(), CheckError> {
+    let clock = Arc::new(SystemClock);
+    let client = provider_http::Client::new(provider_http::Settings::default(), clock)?;
+    market(config, &Simulated::new(), &Arc::new(client))?;
+    Ok(())
+}
+
+/// Why a configuration could not be found good.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) enum CheckError {
+    /// It is wrong.
+    Wrong(#[from] Problems),
+    /// It could not be looked at.
+    Client(#[from] provider_http::BuildError),
+}
+
+fn with_accounts(
+    given: &ProviderConfig,
+    adapter: Arc<dyn Provider>,
+    loopback: bool,
+) -> MarketVendor {
+    let description = adapter.describe();
+    let account = |account: &crate::config::AccountConfig| {
+        Arc::new(Account {
+            name: account.name.clone(),
+            id: format!("{}/{}", given.name, account.name),
+            key: account.key.clone(),
+            limits: account.limits.over(&description.limits),
+        })
+    };
+    let accounts = given.accounts.iter().map(account).collect();
+    MarketVendor { name: given.name.clone(), adapter, description, accounts, loopback }
+}

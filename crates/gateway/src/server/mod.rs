@@ -1,0 +1,300 @@
+//! A gateway, from a configuration to a listener, and its orderly end.
+//!
+//! `serve`, the commands that start a gateway of their own and the tests all go through
+//! [`Gateway::start`]; they differ in [`Purpose`] only.
+//!
+//! # Which threads run what
+//! The engine and everything that outlives a request run on the runtime that `start` was called on.
+//! actix's workers have small runtimes of their own for connections alone, so that a worker that is
+//! busy with bodies cannot hold up paid work.
+
+mod entropy;
+mod folder;
+mod welcome;
+
+use std::{
+    fmt, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::{App, HttpServer, dev::ServerHandle, web::Data};
+use coordination::memory::{MemoryFingerprints, MemoryTurns};
+use engine::{Engine, Parts, Settings};
+use provider::{Clock, SystemClock};
+use records::{Records, sqlite::Sqlite};
+use secrecy::SecretString;
+use tokio_util::task::TaskTracker;
+
+pub use self::welcome::FirstStart;
+use self::{entropy::SystemEntropy, folder::Lock};
+use crate::{
+    config::{Config, Problems},
+    http, registry,
+    telemetry::Metrics,
+};
+
+/// What a gateway is started for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// For whoever comes. The first start makes keys.
+    Serve,
+    /// For one command of this process, which gets a key that ends with it.
+    Command,
+}
+
+/// Starts gateways.
+#[derive(Debug)]
+pub struct Gateway;
+
+/// A gateway that runs. [`Running::stop`] ends it in order.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Where this machine reaches it.
+    pub base_url: String,
+    /// Keys that were made just now.
+    pub first_start: Option<FirstStart>,
+    /// The key of the command that it was started for.
+    pub command_key: Option<SecretString>,
+    engine: Engine,
+    server: ServerHandle,
+    tasks: TaskTracker,
+    grace: Duration,
+    temporary_key: Option<String>,
+    simulated: registry::Simulated,
+    _lock: Lock,
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration names what is not there.
+    #[error("{0}")]
+    Config(#[from] Problems),
+    /// Another process has the database.
+    #[error(
+        "another atelier is running on {0}; stop it, or talk to it with --url and --key, or set \
+         storage.database to another file"
+    )]
+    Locked(PathBuf),
+    /// A file, folder or listener.
+    #[error("{0}: {1}")]
+    Io(String, io::Error),
+    /// The records.
+    #[error("the database cannot be used: {0}")]
+    Records(#[from] records::Error),
+    /// Something that is not the operator's doing.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl StartError {
+    fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::Io(what.into(), error)
+    }
+
+    fn other(what: &str, error: &dyn fmt::Display) -> Self {
+        Self::Other(format!("{what}: {error}"))
+    }
+}
+
+/// Outputs and inputs above this are refused: a clip has tens of megabytes.
+const MAX_ASSET_BYTES: u64 = 256 << 20;
+/// Vendors count when calls arrive; what was sent a minute apart may arrive a little closer together.
+const WINDOW_MARGIN: Duration = Duration::from_millis(500);
+/// Workers beyond this buy nothing: the vendors are the slow part.
+const MOST_WORKERS: usize = 4;
+/// A connection that is silent for so long is closed.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+/// A client that sends its request's head slower is closed.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Threads for a runtime of this machine.
+pub fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS)
+}
+
+impl Gateway {
+    /// Starts a gateway on the current runtime; it answers when this returns.
+    ///
+    /// # Errors
+    /// When the configuration names what is not there, or what it names cannot be had.
+    pub async fn start(config: Config, purpose: Purpose) -> Result<Running, StartError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let client =
+            provider_http::Client::new(provider_http::Settings::default(), Arc::clone(&clock));
+        let client = Arc::new(client.map_err(|error| StartError::Other(error.to_string()))?);
+        // Before anything is made: a configuration that is wrong shall leave nothing behind.
+        registry::market(&config, &registry::Simulated::new(), &client)?;
+        let lock = folder::prepare(&config.storage)?;
+        let simulated = registry::simulate(&config, &folder::simulated(&config.storage))
+            .await
+            .map_err(StartError::io("a simulated vendor cannot be started"))?;
+        let market = registry::market(&config, &simulated, &client)?;
+        let metrics = Metrics::new().map_err(|error| StartError::other("metrics", &error))?;
+        let metrics = Arc::new(metrics);
+        let parts = parts(&config, market, clock, Arc::clone(&metrics) as _)?;
+        let engine = Engine::open(parts).await?;
+        let admin = welcome::admin_key(&engine, config.admin_key.as_ref(), purpose).await?;
+        let state = http::State {
+            engine: engine.clone(),
+            admin: admin.hash,
+            limits: http::Limits {
+                request_timeout: config.server.request_timeout,
+                input_bytes: config.fetch.max_bytes,
+            },
+            metrics,
+        };
+        let tasks = TaskTracker::new();
+        let (server, address) = listen(&config, state, &tasks)?;
+        let base_url = local_url(address);
+        engine.set_public_url(config.server.public_url.clone().unwrap_or_else(|| base_url.clone()));
+        let (mut first_start, mut command) = (None, None);
+        match purpose {
+            Purpose::Serve => first_start = welcome::first_start(&engine, admin.made).await?,
+            Purpose::Command => command = Some(welcome::command_key(&engine).await?),
+        }
+        let (temporary_key, command_key) = command.unzip();
+        Ok(Running {
+            address,
+            base_url,
+            first_start,
+            command_key,
+            engine,
+            server,
+            tasks,
+            grace: config.server.shutdown_grace,
+            temporary_key,
+            simulated,
+            _lock: lock,
+        })
+    }
+}
+
+impl Running {
+    /// Accepts nothing new, lets running work end within `server.shutdown_grace`, and goes.
+    pub async fn stop(self) {
+        tokio::join!(self.server.stop(true), self.engine.close(self.grace));
+        if let Some(id) = &self.temporary_key
+            && let Err(error) = self.engine.keys().revoke_key(id).await
+        {
+            tracing::warn!(%error, "the command's key could not be revoked; it ends by itself");
+        }
+        self.tasks.close();
+        self.tasks.wait().await;
+        for (_, vendor) in self.simulated {
+            vendor.shutdown().await;
+        }
+    }
+}
+
+/// What the engine works with.
+fn parts(
+    config: &Config,
+    market: engine::Market,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn engine::Observer>,
+) -> Result<Parts, StartError> {
+    let storage = &config.storage;
+    let records: Arc<dyn Records> = Arc::new(Sqlite::open(&storage.database, storage.durability)?);
+    let durable = storage.durability == records::sqlite::Durability::Full;
+    let store = assets::Store::folder(&storage.assets, durable)
+        .map_err(|error| StartError::other("storage.assets cannot be used", &error))?;
+    let allow = assets::Allow::parse(&config.fetch.allow)
+        .map_err(|error| StartError::other("fetch.allow", &error))?;
+    let limits = assets::FetchLimits {
+        max_bytes: usize::try_from(config.fetch.max_bytes).unwrap_or(usize::MAX),
+        timeout: config.fetch.timeout,
+    };
+    let resolver = Arc::new(assets::SystemResolver);
+    let fetcher = assets::Fetcher::new(resolver, allow, limits, Arc::clone(&clock))
+        .map_err(|error| StartError::Other(error.to_string()))?;
+    Ok(Parts {
+        records,
+        turns: Arc::new(MemoryTurns::new(Arc::clone(&clock), WINDOW_MARGIN)),
+        equals: Arc::new(MemoryFingerprints::default()),
+        store,
+        fetcher,
+        market,
+        clock,
+        entropy: Arc::new(SystemEntropy),
+        observer,
+        settings: Settings {
+            asset_ttl: storage.asset_ttl,
+            attempts: config.routing.attempts,
+            policy: config.routing.policy,
+            max_asset_bytes: MAX_ASSET_BYTES,
+            public_url: config.server.public_url.clone().unwrap_or_default(),
+        },
+    })
+}
+
+/// Binds and serves.
+fn listen(
+    config: &Config,
+    state: http::State,
+    tasks: &TaskTracker,
+) -> Result<(ServerHandle, SocketAddr), StartError> {
+    let data = Data::new(state);
+    let app = move || {
+        let data = data.clone();
+        App::new()
+            .wrap(http::Envelope::new(data.clone()))
+            .configure(move |service| http::configure(service, data))
+    };
+    let wanted = config.server.listen;
+    let taken = || StartError::io(format!("server.listen: {wanted} cannot be listened on"));
+    let server = HttpServer::new(app)
+        .workers(threads())
+        .worker_max_blocking_threads(2)
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .shutdown_timeout(config.server.shutdown_grace.as_secs().max(1))
+        .disable_signals()
+        .bind(wanted)
+        .map_err(taken())?;
+    let address = server.addrs().first().copied().unwrap_or(wanted);
+    let server = server.run();
+    let handle = server.handle();
+    tasks.spawn(async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the listener failed");
+        }
+    });
+    Ok((handle, address))
+}
+
+/// How this machine reaches a listener.
+pub(crate) fn local_url(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_listener_is_reached_by_loopback() {
+        for (address, url) in [
+            ("0.0.0.0:80", "http://127.0.0.1:80"),
+            ("[::]:8080", "http://[::1]:8080"),
+            ("10.1.2.3:1", "http://10.1.2.3:1"),
+        ] {
+            assert_eq!(local_url(address.parse().unwrap()), url);
+        }
+    }
+}
