@@ -88,7 +88,9 @@ pub(crate) fn probe(pieces: &[Bytes]) -> Facts {
     let head = beginning(pieces, HEAD);
     let media_type = sniff(&head);
     let mut size = None;
-    if media_type.starts_with("image/") && media_type != "image/svg+xml" {
+    // A PNG that does not begin with its header chunk is damaged; any bytes would pass for a size.
+    let headless = media_type == "image/png" && head.get(12..16) != Some(b"IHDR".as_slice());
+    if media_type.starts_with("image/") && media_type != "image/svg+xml" && !headless {
         // A JPEG can carry a profile of any length before its size.
         size = imagesize::blob_size(&head)
             .or_else(|_| imagesize::blob_size(&beginning(pieces, usize::MAX)))
@@ -167,6 +169,13 @@ mod tests {
 
     fn gif(width: u16, height: u16) -> Vec<u8> {
         [b"GIF89a".as_slice(), &width.to_le_bytes(), &height.to_le_bytes(), &[0; 20]].concat()
+    }
+
+    #[test]
+    fn a_png_without_its_header_has_no_size() {
+        let ruined = b"\x89PNG\r\n\x1a\nthis is no picture at all";
+        let facts = probe(&[Bytes::from_static(ruined)]);
+        assert_eq!((facts.media_type, facts.width), ("image/png", None));
     }
 
     proptest! {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use assets::Held;
 use coordination::{Flight, Lease, LostFlight};
 use provider::{
     Call, Charge, Error, ErrorKind, Input, Polled, Retry, Submitted, Ticket, Timestamp, Work,
@@ -18,6 +19,8 @@ use crate::{
     turns::AccountPace,
 };
 
+/// How long inputs wait for room in memory.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long an account rests after «slow down» without a time.
 const PAUSE: Duration = Duration::from_secs(5);
 /// The longest that a vendor's `Retry-After` is believed.
@@ -91,6 +94,7 @@ impl Opening {
 
 impl Underway<'_> {
     async fn submit(self) -> Verdict {
+        let room = self.room_for_inputs().await;
         let work = match self.work_with_bytes().await {
             Ok(work) => work,
             Err(failure) => {
@@ -104,7 +108,7 @@ impl Underway<'_> {
         let pace = AccountPace::new(engine, self.account());
         let adapter = &self.step.listing.vendor.adapter;
         let answer = adapter.submit(self.call(&pace), &work, &mut session).await;
-        drop(work);
+        drop((work, room));
         match answer {
             Ok(Submitted::Finished(finished)) => self.settle(finished, session).await,
             Ok(Submitted::Running(ticket)) => self.follow(ticket).await,
@@ -215,6 +219,20 @@ impl Underway<'_> {
                 change(attempt);
             }
         });
+    }
+
+    /// Memory for the inputs and the body that carries them. Nothing was sent yet, so it is waited for;
+    /// where others never let go, the work goes on without: its hold and its slot are taken already.
+    async fn room_for_inputs(&self) -> Option<Held> {
+        let inputs = &self.journey.request.inputs;
+        let bytes: u64 = inputs.iter().map(|input| input.bytes).sum();
+        if bytes == 0 {
+            return None;
+        }
+        // The bytes, and a third more for their base64.
+        let room = bytes.saturating_mul(7) / 3;
+        let held = self.journey.engine.memory().acquire(room, PATIENCE).await;
+        held.inspect_err(|error| tracing::warn!(%error, bytes, "inputs go on without room")).ok()
     }
 
     async fn work_with_bytes(&self) -> Result<Work, Failure> {

@@ -136,5 +136,6 @@ fn role_is_picture(role: Role) -> bool {
 
 fn reference(role: Role, asset: &Asset) -> InputRef {
     let hash = blake3::Hash::from_bytes(asset.hash).to_hex().to_string();
-    InputRef { role, asset: asset.id.clone(), media_type: asset.media_type.clone(), hash }
+    let (asset, media_type, bytes) = (asset.id.clone(), asset.media_type.clone(), asset.bytes);
+    InputRef { role, asset, media_type, hash, bytes }
 }

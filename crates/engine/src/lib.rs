@@ -100,6 +100,8 @@ pub struct Settings {
     pub policy: routing::Policy,
     /// The largest output or input.
     pub max_asset_bytes: u64,
+    /// Bytes of callers' bodies and inputs that may be in memory at once.
+    pub memory_in_flight: u64,
     /// Where callers reach us, for links.
     pub public_url: String,
 }
@@ -117,6 +119,7 @@ struct Inner {
     keys: Keyring,
     links: assets::LinkKey,
     images: assets::images::Images,
+    memory: assets::ByteBudget,
     public_url: RwLock<String>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -145,6 +148,10 @@ impl Engine {
             keys,
             links,
             images: assets::images::Images::new(CONVERSIONS_AT_ONCE),
+            memory: assets::ByteBudget::new(
+                parts.settings.memory_in_flight,
+                Arc::clone(&parts.clock),
+            ),
             public_url: RwLock::new(parts.settings.public_url.clone()),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -194,6 +201,11 @@ impl Engine {
     /// Keys and teams.
     pub fn keys(&self) -> &Keyring {
         &self.0.keys
+    }
+
+    /// Memory for what must be whole: callers' bodies, inputs on their way to a vendor.
+    pub fn memory(&self) -> &assets::ByteBudget {
+        &self.0.memory
     }
 
     /// Where callers reach us from now on: known once the listener has its port.

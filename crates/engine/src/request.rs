@@ -93,6 +93,8 @@ pub struct InputRef {
     pub media_type: String,
     /// Their BLAKE3 hash in hex: what makes two inputs the same.
     pub hash: String,
+    /// How many.
+    pub bytes: u64,
 }
 
 /// How outputs shall come.

@@ -92,6 +92,7 @@ impl World {
                 attempts: 3,
                 policy: routing::Policy::Cost,
                 max_asset_bytes: 1 << 20,
+                memory_in_flight: 1 << 20,
                 public_url: "http://127.0.0.1:1".to_owned(),
             },
         };

@@ -1,7 +1,7 @@
 //! The command line.
 //!
-//! Every verb returns what it has to say or a [`Failure`] with one of the contract's exit codes; only
-//! [`output`] prints, so that standard output carries results and nothing else.
+//! Every verb returns what it has to say or a `Failure` with one of the contract's exit codes; only
+//! `output` prints, so that standard output carries results and nothing else.
 
 mod admin;
 mod args;

@@ -1,14 +1,14 @@
 //! The configuration: from texts of three layers to values that make sense together.
 //!
 //! Built-in defaults lie below the file, and `ATELIER__` variables above it; the three are one tree
-//! of texts ([`tree`]). Then `${}` is completed ([`substitute`]), and the tree is read once, key by key
-//! ([`section`]), into [`Config`]. Behind this module nothing is optional that has a default,
+//! of texts (`tree`). Then `${}` is completed (`substitute`), and the tree is read once, key by key
+//! (`section`), into [`Config`]. Behind this module nothing is optional that has a default,
 //! nothing is a text that means something, and no value needs checking again.
 //!
 //! # Why no derived deserialisation
 //! A derived reader stops at the first error, quotes values (a secret in the wrong place among
 //! them), and knows neither the nearest key nor the layer that a value came from. The vendors' own
-//! options are derived all the same ([`options`]): their adapters must not know this module.
+//! options are derived all the same (`options`): their adapters must not know this module.
 //!
 //! Only this module reads the environment ([`Environment`]).
 

@@ -75,8 +75,7 @@ impl Node {
     pub(crate) fn defaults() -> Self {
         const DEFAULTS: &str = include_str!("defaults.yaml");
         // A test reads them; a binary whose own defaults cannot be read would find every key missing.
-        Self::from_yaml(Origin::Default, DEFAULTS)
-            .unwrap_or_else(|_| Self::table(Origin::Default))
+        Self::from_yaml(Origin::Default, DEFAULTS).unwrap_or_else(|_| Self::table(Origin::Default))
     }
 
     /// A YAML document, which must hold a table or nothing.

@@ -1,13 +1,23 @@
 //! Bodies of requests, collected up to a limit.
 
+use std::time::Duration;
+
 use actix_web::{
     error::PayloadError,
     http::header::{self, HeaderMap},
     web::Payload,
 };
+use assets::Held;
 use bytes::{Bytes, BytesMut};
 use engine::{Code, Refusal};
 use futures_util::StreamExt;
+
+use super::State;
+
+/// Bodies up to here are bounded by the number of connections.
+const SMALL: usize = 64 * 1024;
+/// How long a large body waits for room.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The whole body.
 ///
@@ -41,6 +51,28 @@ pub(super) async fn collect(
         whole.extend_from_slice(&part);
     }
     Ok(whole.freeze())
+}
+
+/// Takes room in memory for a large body and what is decoded from it, until it is dropped; a small
+/// one needs none.
+///
+/// # Errors
+/// `providers_unavailable` (503) where others' bodies fill the memory for too long.
+pub(super) async fn room(
+    state: &State,
+    headers: &HeaderMap,
+    limit: usize,
+) -> Result<Option<Held>, Refusal> {
+    let bytes = announced(headers).unwrap_or(limit).min(limit);
+    if bytes <= SMALL {
+        return Ok(None);
+    }
+    let twice = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(2);
+    state.engine.memory().acquire(twice, PATIENCE).await.map(Some).map_err(|error| {
+        tracing::warn!(%error, bytes, "no memory for a large request");
+        let message = "too many large requests are under way";
+        Refusal::new(Code::ProvidersUnavailable, message).after(PATIENCE)
+    })
 }
 
 /// How long the body says it is.

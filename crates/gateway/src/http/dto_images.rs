@@ -81,6 +81,12 @@ pub(super) struct ImageBody<'a> {
     /// Without effect.
     #[schema(maximum = 3)]
     partial_images: Option<u8>,
+    /// Without effect.
+    #[serde(borrow)]
+    complexity: Option<Cow<'a, str>>,
+    /// Without effect: nothing about end users goes to a vendor.
+    #[serde(borrow)]
+    safety_identifier: Option<Cow<'a, str>>,
     /// Edits only; without effect.
     #[serde(borrow)]
     input_fidelity: Option<Cow<'a, str>>,
@@ -206,16 +212,17 @@ impl<'a> ImageBody<'a> {
             let message = "no provider makes transparent backgrounds";
             return Err(Refusal::new(Code::UnsupportedParameter, message).at("background"));
         }
-        let words: [(&str, Option<&str>, &[&str]); 5] = [
+        let words: [(&str, Option<&str>, &[&str]); 6] = [
             ("background", self.background.as_deref(), &["auto", "opaque"]),
             (
                 "quality",
                 self.quality.as_deref(),
-                &["auto", "low", "medium", "high", "standard", "hd"],
+                &["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"],
             ),
             ("style", self.style.as_deref(), &["vivid", "natural"]),
             ("moderation", self.moderation.as_deref(), &["auto", "low"]),
             ("input_fidelity", self.input_fidelity.as_deref(), &["high", "low"]),
+            ("complexity", self.complexity.as_deref(), &["low", "medium", "high"]),
         ];
         for (name, given, known) in words {
             let Some(given) = given else { continue };
@@ -226,6 +233,9 @@ impl<'a> ImageBody<'a> {
             if given != "auto" {
                 request.without_effect.insert(name.to_owned(), Value::from(given));
             }
+        }
+        if let Some(given) = self.safety_identifier.as_deref() {
+            request.without_effect.insert("safety_identifier".to_owned(), Value::from(given));
         }
         let numbers = [
             ("output_compression", self.output_compression, 100),

@@ -49,6 +49,9 @@ const UNMATCHED: &str = "unmatched";
 #[derive(Debug, Clone)]
 pub struct Envelope(Data<State>);
 
+/// Routes that machines ask for.
+const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
 impl Envelope {
     /// An envelope around an application with this state.
     pub fn new(state: Data<State>) -> Self {
@@ -155,16 +158,18 @@ impl Seen {
     fn tell(&self, state: &State, route: &'static str, status: StatusCode, team: &str) {
         let took = self.at.elapsed();
         state.metrics.http(route, self.method.as_str(), status.as_u16(), took);
-        tracing::info!(
-            target: "access",
-            method = self.method.as_str(),
-            route,
-            status = status.as_u16(),
-            duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            request_id = self.id.as_str(),
-            team,
-            "request"
-        );
+        let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let (method, status, request_id) =
+            (self.method.as_str(), status.as_u16(), self.id.as_str());
+        // Probes and scrapes come every few seconds and would bury what people did.
+        if PROBES.contains(&route) {
+            tracing::debug!(target: "access", method, route, status, duration_ms, request_id, "probe");
+        } else {
+            tracing::info!(
+                target: "access", method, route, status, duration_ms, request_id,
+                team = (!team.is_empty()).then_some(team), "request"
+            );
+        }
     }
 }
 

@@ -60,10 +60,12 @@ pub(super) async fn estimate(request: HttpRequest, state: Data<State>, payload: 
     let caller = auth::caller(&request, &state, Scope::Generate).await?;
     json::expect_json(request.headers())?;
     let limit = state.limits.body_bytes();
+    let room = body::room(&state, request.headers(), limit).await?;
     let bytes = body::collect(request.headers(), payload, limit).await?;
     let body: GenerationBody<'_> = json::parse(&bytes)?;
     let draft = body.draft(state.engine.market())?;
     let asked = making::complete(&state, &caller, draft).await?;
+    drop(room);
     let found = state.engine.estimate(&caller, &asked).await?;
     let answer = EstimatesAnswer { data: found.into_iter().map(dto).collect() };
     Ok(HttpResponse::Ok().json(answer))

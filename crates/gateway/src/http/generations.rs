@@ -40,12 +40,13 @@ pub(super) async fn create(request: HttpRequest, state: Data<State>, payload: Pa
     let caller = auth::caller(&request, &state, Scope::Generate).await?;
     json::expect_json(request.headers())?;
     let limit = state.limits.body_bytes();
+    let room = body::room(&state, request.headers(), limit).await?;
     let bytes = body::collect(request.headers(), payload, limit).await?;
     let body: GenerationBody<'_> = json::parse(&bytes)?;
     let draft = body.draft(state.engine.market())?;
     let once = !draft.request.store && draft.request.delivery == Delivery::None;
     let started = making::start(&request, &state, &caller, draft, "native").await?;
-    drop(bytes);
+    drop((bytes, room));
 
     let wait = match (once, wanted_wait(request.headers())) {
         // What is not kept comes in this answer or never.

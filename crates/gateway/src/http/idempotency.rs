@@ -57,6 +57,7 @@ mod tests {
             asset: asset.to_owned(),
             media_type: "image/png".to_owned(),
             hash: hash.to_owned(),
+            bytes: 1,
         });
         request
     }

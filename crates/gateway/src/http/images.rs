@@ -7,7 +7,9 @@ use actix_web::{
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
     web::{Data, Payload},
 };
-use engine::{CacheUse, Caller, Code, Done, Generation, OutputRecord, Refusal, Scope, Status};
+use engine::{
+    CacheUse, Caller, Code, Done, Generation, OutputRecord, Refusal, Scope, Started, Status,
+};
 use provider::ImageFormat;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -32,10 +34,13 @@ pub(super) async fn generate(request: HttpRequest, state: Data<State>, payload: 
     let caller = auth::caller(&request, &state, Scope::Generate).await?;
     json::expect_json(request.headers())?;
     let limit = state.limits.body_bytes();
+    let room = body::room(&state, request.headers(), limit).await?;
     let bytes = body::collect(request.headers(), payload, limit).await?;
     let body: ImageBody<'_> = json::parse(&bytes)?;
     let (draft, shape) = body.generation(state.engine.market())?;
-    answer(&request, &state, &caller, draft, shape, "image_generation").await
+    let asked = start(&request, &state, &caller, draft, shape, "image_generation").await?;
+    drop((bytes, room));
+    answer(&state, &caller, asked).await
 }
 
 /// Makes pictures from pictures.
@@ -50,17 +55,22 @@ pub(super) async fn edit(request: HttpRequest, state: Data<State>, payload: Payl
     let limit = state.limits.body_bytes();
     let market = state.engine.market();
     const EVENT: &str = "image_edit";
+    let room = body::room(&state, headers, limit).await?;
     if json::media_type(headers).eq_ignore_ascii_case("application/json") {
         json::expect_json(headers)?;
         let bytes = body::collect(headers, payload, limit).await?;
         let (draft, shape) = json::parse::<ImageBody<'_>>(&bytes)?.edit(Vec::new(), market)?;
-        return answer(&request, &state, &caller, draft, shape, EVENT).await;
+        let asked = start(&request, &state, &caller, draft, shape, EVENT).await?;
+        drop((bytes, room));
+        return answer(&state, &caller, asked).await;
     }
     let form = multipart::open(headers, payload, limit)?;
     let form = multipart::edit(form, state.limits).await?;
     let body: ImageBody<'_> = json::parse_value(&form.fields)?;
     let (draft, shape) = body.edit(form.files, market)?;
-    answer(&request, &state, &caller, draft, shape, EVENT).await
+    let asked = start(&request, &state, &caller, draft, shape, EVENT).await?;
+    drop(room);
+    answer(&state, &caller, asked).await
 }
 
 /// The form of an edit; the fields of the JSON body may stand beside these.
@@ -127,18 +137,33 @@ struct NoTokenDetails {
     text_tokens: u8,
 }
 
-async fn answer(
+/// A started generation, and how its answer shall look.
+struct Asked {
+    started: Started,
+    shape: Shape,
+    cache: CacheUse,
+    stored: bool,
+    /// The name of a stream's events.
+    event: &'static str,
+}
+
+async fn start(
     request: &HttpRequest,
     state: &State,
     caller: &Caller,
     draft: Draft<'_>,
     shape: Shape,
-    event: &str,
-) -> Result {
-    let engine = &state.engine;
+    event: &'static str,
+) -> Result<Asked> {
     let (cache, stored) = (draft.request.cache, draft.request.store);
     let surface = format_args!("{event} {shape:?}");
     let started = making::start(request, state, caller, draft, surface).await?;
+    Ok(Asked { started, shape, cache, stored, event })
+}
+
+async fn answer(state: &State, caller: &Caller, asked: Asked) -> Result {
+    let engine = &state.engine;
+    let Asked { started, shape, cache, stored, event } = asked;
     let until = engine.clock().now().plus(state.limits.request_timeout);
     let done = engine.wait(&caller.team.id, &started.id, Some(until)).await?;
     let generation = &done.generation;

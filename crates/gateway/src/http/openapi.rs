@@ -15,6 +15,10 @@ use super::{admin, assets, estimates, events, generations, images, models, ops, 
     info(title = "Atelier",
          description = "One API in front of image, video and audio vendors. Money is in decimal US \
                         dollars, time is RFC 3339 outside the OpenAI-shaped bodies."),
+    tags((name = "OpenAI-shaped", description = "OpenAI's SDKs work with base URL and key changed"),
+         (name = "native", description = "Everything that a generation is"),
+         (name = "administration", description = "With the admin key"),
+         (name = "operations", description = "For probes, scrapes and people")),
     security(("bearer" = [])),
     modifiers(&Bearer),
     paths(

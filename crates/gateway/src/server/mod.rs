@@ -109,6 +109,9 @@ impl StartError {
 
 /// Outputs and inputs above this are refused: a clip has tens of megabytes.
 const MAX_ASSET_BYTES: u64 = 256 << 20;
+/// Callers' bodies and inputs that are in memory at once: the two largest inputs of an edit, in
+/// base64 beside their bytes, fit.
+const MEMORY_IN_FLIGHT: u64 = 256 << 20;
 /// Vendors count when calls arrive; what was sent a minute apart may arrive a little closer together.
 const WINDOW_MARGIN: Duration = Duration::from_millis(500);
 /// Workers beyond this buy nothing: the vendors are the slow part.
@@ -233,6 +236,7 @@ fn parts(
             attempts: config.routing.attempts,
             policy: config.routing.policy,
             max_asset_bytes: MAX_ASSET_BYTES,
+            memory_in_flight: MEMORY_IN_FLIGHT,
             public_url: config.server.public_url.clone().unwrap_or_default(),
         },
     })

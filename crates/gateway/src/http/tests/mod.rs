@@ -84,6 +84,7 @@ impl House {
                 attempts: 3,
                 policy: routing::Policy::Cost,
                 max_asset_bytes: 1 << 20,
+                memory_in_flight: 1 << 24,
                 public_url: "http://atelier.test".to_owned(),
             },
         };
