@@ -8,7 +8,7 @@
 //!
 //! # What is believed
 //! Nobody's word about bytes counts, neither a vendor's nor a caller's: media types are found by
-//! looking ([`sniff`]), a picture's size is read from its header before anything is decoded
+//! looking ([`sniff()`]), a picture's size is read from its header before anything is decoded
 //! ([`images`]), and a caller's URL is fetched by the one [`Fetcher`] that checks where it leads.
 //!
 //! The records know which blobs there are and whose; this crate only keeps them under their ids.

@@ -12,8 +12,8 @@ use std::{
 };
 
 use coordination::{
-    Events, Fingerprints, Lease, Turns,
-    memory::{MemoryEvents, MemoryFingerprints, MemoryTurns},
+    Fingerprints, Lease, Turns,
+    memory::{MemoryFingerprints, MemoryTurns},
     suite,
 };
 use proptest::prelude::*;
@@ -54,11 +54,6 @@ checks! {
         an_adopted_slot_lets_turns_go(turns, clock);
         the_load_is_told(turns, clock);
     }
-    events(MemoryEvents::default()) {
-        watchers_are_told(it);
-        the_newest_wins(it);
-        late_watchers_see_the_future_only(it);
-    }
     fingerprints(MemoryFingerprints::default()) {
         equal_attempts_run_together(it);
         a_lost_attempt_is_alone(it);
@@ -68,20 +63,6 @@ checks! {
         a_second_loss_holds_sleepers(it);
         an_adopted_loss_counts(it);
     }
-}
-
-#[tokio::test]
-async fn channels_live_while_somebody_watches() {
-    let events = MemoryEvents::default();
-    events.publish("gen_a", Arc::new(1));
-    assert_eq!(events.watched(), 0);
-    let one = events.subscribe("gen_a");
-    let two = events.subscribe("gen_a");
-    assert_eq!(events.watched(), 1);
-    drop(one);
-    assert_eq!(events.watched(), 1);
-    drop(two);
-    assert_eq!(events.watched(), 0);
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@
 //! by hand to see whether it still waits. No check sleeps.
 #![expect(clippy::missing_panics_doc, reason = "a check that fails panics; that is what it is for")]
 
-pub mod events;
 pub mod fingerprints;
 pub mod turns;
 
