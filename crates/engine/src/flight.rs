@@ -25,6 +25,9 @@ pub type Inline = Arc<BTreeMap<String, Bytes>>;
 #[derive(Debug)]
 pub(crate) struct Flight {
     state: watch::Sender<Arc<Generation>>,
+    /// Told once, at the end: most callers wait for nothing else, and a wake for each change in between
+    /// would cost more than the change.
+    ended: watch::Sender<bool>,
     /// Cancelling and sending race for this; whoever moves it first wins.
     gate: AtomicU8,
     /// Set when the caller's deadline has passed: what runs ends, nothing new begins.
@@ -35,6 +38,7 @@ pub(crate) struct Flight {
 impl Flight {
     pub(crate) fn new(generation: Generation) -> Arc<Self> {
         Arc::new(Self {
+            ended: watch::Sender::new(generation.status.is_final()),
             state: watch::Sender::new(Arc::new(generation)),
             gate: AtomicU8::new(OPEN),
             closed: AtomicBool::new(false),
@@ -55,6 +59,15 @@ impl Flight {
     /// Changes the state and tells every watcher.
     pub(crate) fn update(&self, change: impl FnOnce(&mut Generation)) {
         self.state.send_modify(|state| change(Arc::make_mut(state)));
+        if self.state.borrow().status.is_final() {
+            self.ended.send_if_modified(|ended| !std::mem::replace(ended, true));
+        }
+    }
+
+    /// Returns when the generation is final.
+    pub(crate) async fn ended(&self) {
+        // The sender lives as long as this flight.
+        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
     }
 
     /// The first byte is about to go to a vendor; false where it was cancelled before.

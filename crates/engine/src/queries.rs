@@ -54,15 +54,11 @@ impl Engine {
             let generation = self.recorded(team, id).await?;
             return Ok(Done { generation, inline: Inline::default() });
         };
-        let mut watch = flight.watch();
-        let ended = async {
-            let _ = watch.wait_for(|state| state.status.is_final()).await;
-        };
         match until {
-            None => ended.await,
+            None => flight.ended().await,
             Some(until) => tokio::select! {
                 biased;
-                () = ended => {}
+                () = flight.ended() => {}
                 () = self.clock().sleep_until(until) => {}
             },
         }
@@ -129,8 +125,7 @@ impl Engine {
         }
         // The generation's own task writes the end: it goes on if this caller hangs up.
         flight.update(|_| {});
-        let mut watch = flight.watch();
-        let _ = watch.wait_for(|state| state.status.is_final()).await;
+        flight.ended().await;
         Ok(flight.now())
     }
 

@@ -7,7 +7,7 @@ use records::{Change, Generation, Idempotency, NewGeneration, Scope, Status};
 use tokio::sync::oneshot;
 
 use crate::{
-    Caller, Code, Engine, Refusal, Request, Result,
+    Caller, Code, Done, Engine, Refusal, Request, Result,
     attempt::Opening,
     drive::{Entry, Journey, drive},
     flight::Flight,
@@ -43,9 +43,62 @@ impl Engine {
         request: Request,
         idempotency: Option<IdempotencyKey>,
     ) -> Result<Started> {
+        match self.prepare(caller, request, idempotency).await? {
+            Prepared::Replay(started) => Ok(started),
+            Prepared::New(journey, row) => {
+                let (tell, told) = oneshot::channel();
+                self.spawn(begin(journey, *row, tell, Tell::Accepted));
+                told.await.map_err(|_| stopping())?
+            }
+        }
+    }
+
+    /// Accepts a request and waits until it is final, or until `until`: for callers who want nothing in
+    /// between, and so are woken once.
+    ///
+    /// # Errors
+    /// As for [`Engine::start`].
+    pub async fn make(
+        &self,
+        caller: &Caller,
+        request: Request,
+        idempotency: Option<IdempotencyKey>,
+        until: Timestamp,
+    ) -> Result<(Started, Done)> {
+        let started = match self.prepare(caller, request, idempotency).await? {
+            Prepared::Replay(started) => started,
+            Prepared::New(journey, row) => {
+                let flight = Arc::clone(&journey.flight);
+                let id = row.id.clone();
+                let (tell, told) = oneshot::channel();
+                self.spawn(begin(journey, *row, tell, Tell::Refused));
+                let refused = tokio::select! {
+                    biased;
+                    () = flight.ended() => None,
+                    told = told => Some(told.map_err(|_| stopping())??),
+                    () = self.clock().sleep_until(until) => None,
+                };
+                let Some(joined) = refused else {
+                    let done = Done { generation: flight.now(), inline: flight.inline() };
+                    return Ok((Started { id, replayed: false }, done));
+                };
+                joined
+            }
+        };
+        let done = self.wait(&caller.team.id, &started.id, Some(until)).await?;
+        Ok((started, done))
+    }
+
+    /// Everything that is decided before anything is written.
+    async fn prepare(
+        &self,
+        caller: &Caller,
+        request: Request,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<Prepared> {
         caller.needs(Scope::Generate)?;
         if let Some(started) = self.replay(caller, idempotency.as_ref()).await? {
-            return Ok(started);
+            return Ok(Prepared::Replay(started));
         }
         let planned = self.plan(caller, request).await?;
         let id = self.ids().next("gen_");
@@ -54,10 +107,7 @@ impl Engine {
         let row = new_row(caller, &planned, &id, now, idempotency)?;
         let flight = Flight::new(first_state(&row));
         let journey = Arc::new(Journey::new(self.clone(), flight, planned, body));
-        // From here on a caller that hangs up must end nothing, so a task of the engine's goes on.
-        let (tell, told) = oneshot::channel();
-        self.spawn(begin(journey, row, tell));
-        told.await.map_err(|_| Refusal::internal(&"the engine is stopping"))?
+        Ok(Prepared::New(journey, Box::new(row)))
     }
 
     /// The generation that an idempotency key stands for already.
@@ -77,8 +127,35 @@ impl Engine {
     }
 }
 
-/// Writes the generation, tells the caller, and runs it to its end.
-async fn begin(journey: Arc<Journey>, row: NewGeneration, tell: oneshot::Sender<Result<Started>>) {
+/// A request that is ready to be accepted.
+enum Prepared {
+    /// Its idempotency key stands for a generation already.
+    Replay(Started),
+    /// It becomes one.
+    New(Arc<Journey>, Box<NewGeneration>),
+}
+
+/// What the caller wants to be told by message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tell {
+    /// That it was accepted.
+    Accepted,
+    /// Only that it was not: it watches the flight for the rest.
+    Refused,
+}
+
+fn stopping() -> Refusal {
+    Refusal::internal(&"the engine is stopping")
+}
+
+/// Writes the generation, tells the caller, and runs it to its end. A task of the engine's own, so that
+/// a caller that hangs up ends nothing.
+async fn begin(
+    journey: Arc<Journey>,
+    row: NewGeneration,
+    tell: oneshot::Sender<Result<Started>>,
+    what: Tell,
+) {
     let engine = journey.engine.clone();
     let id = row.id.clone();
     // Where the account is free, the first attempt is written together with the generation: one
@@ -101,9 +178,19 @@ async fn begin(journey: Arc<Journey>, row: NewGeneration, tell: oneshot::Sender<
     if let Some(opening) = &opening {
         opening.written(&journey);
     }
-    let _ = tell.send(Ok(Started { id, replayed: false }));
     let entries = opening.map(Entry::Open).into_iter().collect();
-    Box::pin(drive(journey, entries)).await;
+    let run = Box::pin(drive(journey, entries));
+    match what {
+        Tell::Accepted => {
+            let _ = tell.send(Ok(Started { id, replayed: false }));
+            run.await;
+        }
+        Tell::Refused => {
+            run.await;
+            // Kept until now: dropped, it would wake the caller for nothing.
+            drop(tell);
+        }
+    }
 }
 
 /// Two requests with one key raced; the second joins the first if they ask for the same.

@@ -42,6 +42,8 @@ pub struct Store {
     part: usize,
     /// The folder, where it is one: only there can unfinished files be found.
     folder: Option<PathBuf>,
+    /// Whether a blob survives a power cut once it is kept.
+    durable: bool,
 }
 
 /// A blob that was kept, and what its bytes tell.
@@ -138,17 +140,19 @@ impl Store {
     pub fn folder(folder: &FsPath, durable: bool) -> Result<Self, StoreError> {
         std::fs::create_dir_all(folder).map_err(StoreError::backend)?;
         let objects = LocalFileSystem::new_with_prefix(folder)?.with_fsync(durable);
-        Ok(Self { objects: Arc::new(objects), part: FILE_PART, folder: Some(folder.to_owned()) })
+        let folder = Some(folder.to_owned());
+        Ok(Self { objects: Arc::new(objects), part: FILE_PART, folder, durable })
     }
 
     /// A store over a remote `object_store`.
     pub fn remote(objects: Arc<dyn ObjectStore>) -> Self {
-        Self { objects, part: REMOTE_PART, folder: None }
+        Self { objects, part: REMOTE_PART, folder: None, durable: true }
     }
 
     /// A store in memory, gone when dropped: for what must not be kept.
     pub fn memory() -> Self {
-        Self { objects: Arc::new(InMemory::new()), part: FILE_PART, folder: None }
+        let objects = Arc::new(InMemory::new());
+        Self { objects, part: FILE_PART, folder: None, durable: false }
     }
 
     /// A writer of the blob `id`, which takes at most `max_bytes`. An id is written once; writing it

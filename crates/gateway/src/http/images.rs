@@ -7,9 +7,7 @@ use actix_web::{
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
     web::{Data, Payload},
 };
-use engine::{
-    CacheUse, Caller, Code, Done, Generation, OutputRecord, Refusal, Scope, Started, Status,
-};
+use engine::{CacheUse, Caller, Code, Done, Generation, OutputRecord, Refusal, Scope, Status};
 use provider::ImageFormat;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,7 +16,6 @@ use super::{
     State, auth, body,
     dto_generation::{cache_word, provider_model},
     dto_images::{ImageBody, ResponseFormat, Shape},
-    dto_request::Draft,
     error::{ApiError, ErrorBody, Result},
     idempotency::REPLAYED,
     json, making, multipart,
@@ -38,9 +35,9 @@ pub(super) async fn generate(request: HttpRequest, state: Data<State>, payload: 
     let bytes = body::collect(request.headers(), payload, limit).await?;
     let body: ImageBody<'_> = json::parse(&bytes)?;
     let (draft, shape) = body.generation(state.engine.market())?;
-    let asked = start(&request, &state, &caller, draft, shape, "image_generation").await?;
+    let asked = making::complete(&state, &caller, draft).await?;
     drop((bytes, room));
-    answer(&state, &caller, asked).await
+    answer(&request, &state, &caller, asked, shape, "image_generation").await
 }
 
 /// Makes pictures from pictures.
@@ -60,17 +57,17 @@ pub(super) async fn edit(request: HttpRequest, state: Data<State>, payload: Payl
         json::expect_json(headers)?;
         let bytes = body::collect(headers, payload, limit).await?;
         let (draft, shape) = json::parse::<ImageBody<'_>>(&bytes)?.edit(Vec::new(), market)?;
-        let asked = start(&request, &state, &caller, draft, shape, EVENT).await?;
+        let asked = making::complete(&state, &caller, draft).await?;
         drop((bytes, room));
-        return answer(&state, &caller, asked).await;
+        return answer(&request, &state, &caller, asked, shape, EVENT).await;
     }
     let form = multipart::open(headers, payload, limit)?;
     let form = multipart::edit(form, state.limits).await?;
     let body: ImageBody<'_> = json::parse_value(&form.fields)?;
     let (draft, shape) = body.edit(form.files, market)?;
-    let asked = start(&request, &state, &caller, draft, shape, EVENT).await?;
+    let asked = making::complete(&state, &caller, draft).await?;
     drop(room);
-    answer(&state, &caller, asked).await
+    answer(&request, &state, &caller, asked, shape, EVENT).await
 }
 
 /// The form of an edit; the fields of the JSON body may stand beside these.
@@ -137,35 +134,18 @@ struct NoTokenDetails {
     text_tokens: u8,
 }
 
-/// A started generation, and how its answer shall look.
-struct Asked {
-    started: Started,
-    shape: Shape,
-    cache: CacheUse,
-    stored: bool,
-    /// The name of a stream's events.
-    event: &'static str,
-}
-
-async fn start(
+/// Makes what was asked for and answers with it.
+async fn answer(
     request: &HttpRequest,
     state: &State,
     caller: &Caller,
-    draft: Draft<'_>,
+    asked: engine::Request,
     shape: Shape,
-    event: &'static str,
-) -> Result<Asked> {
-    let (cache, stored) = (draft.request.cache, draft.request.store);
+    event: &str,
+) -> Result {
+    let (cache, stored) = (asked.cache, asked.store);
     let surface = format_args!("{event} {shape:?}");
-    let started = making::start(request, state, caller, draft, surface).await?;
-    Ok(Asked { started, shape, cache, stored, event })
-}
-
-async fn answer(state: &State, caller: &Caller, asked: Asked) -> Result {
-    let engine = &state.engine;
-    let Asked { started, shape, cache, stored, event } = asked;
-    let until = engine.clock().now().plus(state.limits.request_timeout);
-    let done = engine.wait(&caller.team.id, &started.id, Some(until)).await?;
+    let (started, done) = making::make(request, state, caller, asked, surface).await?;
     let generation = &done.generation;
     if generation.status != Status::Completed {
         return Err(ApiError::from(refusal_of(generation)).of_generation(&generation.id));

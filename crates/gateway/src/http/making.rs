@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use actix_web::HttpRequest;
-use engine::{Caller, Started};
+use engine::{Caller, Done, Started};
 
 use super::{State, dto_request::Draft, error::Result, idempotency, inputs};
 
@@ -21,6 +21,22 @@ pub(super) async fn start(
     let asked = complete(state, caller, draft).await?;
     let key = idempotency::key(request.headers(), &asked, &surface)?;
     Ok(state.engine.start(caller, asked, key).await?)
+}
+
+/// Starts a complete request and waits for its end, as long as a request may wait.
+///
+/// # Errors
+/// Every reason why it never becomes a generation.
+pub(super) async fn make(
+    request: &HttpRequest,
+    state: &State,
+    caller: &Caller,
+    asked: engine::Request,
+    surface: impl Display,
+) -> Result<(Started, Done)> {
+    let key = idempotency::key(request.headers(), &asked, &surface)?;
+    let until = state.engine.clock().now().plus(state.limits.request_timeout);
+    Ok(state.engine.make(caller, asked, key, until).await?)
 }
 
 /// The request with its inputs kept.

@@ -1,17 +1,15 @@
-//! Randomness from the operating system.
+//! Randomness nobody can guess.
 
 use provider::Entropy;
-use rand::{TryRngCore as _, rngs::OsRng};
+use rand::RngCore as _;
 
-/// The operating system's generator.
+/// A cryptographic generator of each thread, seeded and reseeded by the operating system: an id is
+/// made several times for each request, and a call to the system for each would be felt.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     fn fill(&self, buffer: &mut [u8]) {
-        // Linux' generator fails only before it was ever seeded, early at boot: it is worth the wait.
-        while OsRng.try_fill_bytes(buffer).is_err() {
-            std::thread::yield_now();
-        }
+        rand::rng().fill_bytes(buffer);
     }
 }

@@ -121,9 +121,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// A client that sends its request's head slower is closed.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Threads for a runtime of this machine.
+/// Threads for one of the two runtimes (connections, work): half the machine's cores each. More would
+/// mostly wake each other: a request waits far longer than it computes.
 pub fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS)
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (cores / 2).clamp(1, MOST_WORKERS)
 }
 
 impl Gateway {

@@ -52,12 +52,12 @@ pub(super) fn end(conn: &Connection, end: &EndAttempt) -> Result<()> {
                ELSE ?3 END WHERE id = ?1 AND ended_at IS NULL";
     let values = params![end.attempt, end.outcome.as_str(), end.detail, end.at.millis()];
     must(conn, &end.attempt, sql, values)?;
-    release(conn, &end.attempt)
+    run(conn, "DELETE FROM holds WHERE attempt = ?", [&end.attempt]).map(drop)
 }
 
-/// Frees what is held for an attempt.
+/// Frees what is held for an attempt; its row stays until the attempt is over.
 pub(super) fn release(conn: &Connection, attempt: &str) -> Result<()> {
-    run(conn, "DELETE FROM holds WHERE attempt = ?", [attempt]).map(drop)
+    run(conn, "UPDATE holds SET amount = 0 WHERE attempt = ?", [attempt]).map(drop)
 }
 
 pub(super) fn call(conn: &Connection, account: &str, at: Timestamp) -> Result<()> {

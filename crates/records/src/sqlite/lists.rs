@@ -63,7 +63,8 @@ pub(super) fn unfinished(conn: &Connection) -> Result<Vec<Unfinished>> {
     let sql = format!(
         "SELECT {GENERATION} FROM generations g WHERE g.id IN \
          (SELECT id FROM generations WHERE completed_at IS NULL \
-         UNION ALL SELECT generation FROM attempts WHERE ended_at IS NULL) ORDER BY g.id"
+         UNION ALL SELECT a.generation FROM holds h JOIN attempts a ON a.id = h.attempt) \
+         ORDER BY g.id"
     );
     let snapshot = conn.unchecked_transaction()?;
     let found = all(snapshot.prepare_cached(&sql)?, [], read)?;

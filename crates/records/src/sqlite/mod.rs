@@ -62,7 +62,7 @@ impl Sqlite {
     pub fn open(path: &Path, durability: Durability) -> Result<Self> {
         let writing = schema::open(path, durability)?;
         let readers = Arc::new(Readers::open(path)?);
-        Ok(Self { readers, writer: Writer::start(writing)? })
+        Ok(Self { readers, writer: Writer::start(writing, durability == Durability::Process)? })
     }
 }
 

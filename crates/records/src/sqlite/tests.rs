@@ -277,7 +277,7 @@ async fn a_full_disk_is_an_answer_every_time_and_loses_nothing() {
     let path = folder.path().join("atelier.db");
     let conn = schema::open(&path, Durability::Process).unwrap();
     conn.pragma_update_and_check(None, "max_page_count", 200, |_| Ok(())).unwrap();
-    let writer = Writer::start(conn).unwrap();
+    let writer = Writer::start(conn, false).unwrap();
     let (mut kept, mut failed) = (Vec::new(), 0);
     for n in 0..60 {
         let id = format!("gen_{n:02}");

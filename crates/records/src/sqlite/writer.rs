@@ -1,7 +1,17 @@
-//! The one thread that writes, and its queue.
+//! The one connection that writes, its thread and its queue.
+//!
+//! A thread takes what is queued and commits it together. Where a commit waits for no disk
+//! (`Durability::Process`) and none was made a moment ago, the caller makes its changes itself: handing a
+//! transaction of some tens of microseconds to another thread and waiting for its word would cost as
+//! much again. Where commits follow each other closely the queue is better: it shares them.
 
-use std::thread::{self, JoinHandle};
+use std::{
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::{
     mpsc::{self, error::TrySendError},
@@ -25,25 +35,66 @@ pub(super) struct Job {
 /// The handle to the writing thread. Dropping it waits until everything queued is written.
 #[derive(Debug)]
 pub(super) struct Writer {
+    conn: Arc<Mutex<Shared>>,
+    /// Whether a caller may commit by itself.
+    inline: bool,
     queue: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// The connection, and when it last ended a commit.
+#[derive(Debug)]
+struct Shared {
+    conn: Connection,
+    quiet_since: Instant,
+}
+
+impl Shared {
+    fn commit(&mut self, batch: &[Job]) -> Result<Vec<Result<()>>> {
+        let done = commit(&self.conn, batch);
+        self.quiet_since = Instant::now();
+        done
+    }
+}
+
+/// A commit within this span means that more are coming.
+const QUIET: Duration = Duration::from_micros(400);
+
 impl Writer {
-    pub(super) fn start(conn: Connection) -> Result<Self> {
+    pub(super) fn start(conn: Connection, inline: bool) -> Result<Self> {
+        let conn = Arc::new(Mutex::new(Shared { conn, quiet_since: Instant::now() }));
+        let theirs = Arc::clone(&conn);
         let (queue, jobs) = mpsc::channel(QUEUE);
         let thread = thread::Builder::new()
             .name("records-writer".to_owned())
-            .spawn(move || work(&conn, jobs))
+            .spawn(move || work(&theirs, jobs))
             .map_err(|error| Error::Storage(format!("no thread to write: {error}")))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        Ok(Self { conn, inline, queue: Some(queue), thread: Some(thread) })
     }
 
     pub(super) async fn apply(&self, changes: Vec<Change>) -> Result<()> {
+        let changes = match self.at_once(changes) {
+            Ok(result) => return result,
+            Err(changes) => changes,
+        };
         let (answer, done) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
         queue.send(Job { changes, answer: Some(answer) }).await.map_err(|_| stopped())?;
         done.await.map_err(|_| stopped())?
+    }
+
+    /// Commits on this thread if nobody else writes or waits; otherwise gives the changes back.
+    fn at_once(&self, changes: Vec<Change>) -> Result<Result<()>, Vec<Change>> {
+        let idle = |queue: &mpsc::Sender<Job>| queue.capacity() == queue.max_capacity();
+        if !self.inline || !self.queue.as_ref().is_some_and(idle) {
+            return Err(changes);
+        }
+        let Some(mut shared) = self.conn.try_lock() else { return Err(changes) };
+        if shared.quiet_since.elapsed() < QUIET {
+            return Err(changes);
+        }
+        let batch = [Job { changes, answer: None }];
+        Ok(shared.commit(&batch).and_then(|mut each| each.pop().unwrap_or_else(|| Err(stopped()))))
     }
 
     pub(super) fn apply_soon(&self, changes: Vec<Change>) {
@@ -70,7 +121,7 @@ fn stopped() -> Error {
 }
 
 /// Takes what is queued, commits it together, answers; until the queue is closed and empty.
-fn work(conn: &Connection, mut jobs: mpsc::Receiver<Job>) {
+fn work(shared: &Mutex<Shared>, mut jobs: mpsc::Receiver<Job>) {
     let mut batch = Vec::new();
     while let Some(first) = jobs.blocking_recv() {
         batch.push(first);
@@ -79,7 +130,7 @@ fn work(conn: &Connection, mut jobs: mpsc::Receiver<Job>) {
         {
             batch.push(next);
         }
-        let results = commit(conn, &batch);
+        let results = shared.lock().commit(&batch);
         for (nth, job) in batch.drain(..).enumerate() {
             let result = match &results {
                 Ok(each) => each.get(nth).cloned().unwrap_or_else(|| Err(stopped())),

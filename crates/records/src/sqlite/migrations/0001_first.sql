@@ -91,11 +91,12 @@ CREATE TABLE attempts (
     ended_at   INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX attempts_of_generation ON attempts (generation, slot, started_at);
-CREATE INDEX attempts_open ON attempts (generation) WHERE ended_at IS NULL;
 -- A vendor's work belongs to one attempt, whoever races for it.
 CREATE UNIQUE INDEX attempts_claims ON attempts (provider, account, reference)
     WHERE reference IS NOT NULL;
 
+-- One row for each attempt that is not over: what is held for it, nothing once it is booked. It is
+-- also how a restart finds open attempts, which saves an index that every commit would touch.
 CREATE TABLE holds (
     attempt TEXT PRIMARY KEY,
     team    TEXT NOT NULL,
@@ -121,7 +122,6 @@ CREATE TABLE ledger (
     of_team       INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX ledger_once ON ledger ("transaction", kind, account);
-CREATE INDEX ledger_of_team ON ledger (team);
 CREATE INDEX ledger_usage ON ledger (team, at) WHERE of_team = 1;
 
 CREATE TABLE assets (
