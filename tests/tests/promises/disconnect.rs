@@ -1,0 +1,71 @@
+//! The caller's connection is a spectator: what was begun is finished and kept without it.
+
+use serde_json::{Value, json};
+use tests::{Vendor, micros, pictures, until};
+use tokio::task::JoinSet;
+
+use crate::{house, image};
+
+async fn slow() -> (Vendor, tests::Gateway) {
+    let (vendor, gateway) = house(json!({})).await;
+    vendor.set(json!({ "latency_ms": { "min": 300, "max": 300 } })).await;
+    (vendor, gateway)
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_has_paid_and_finds_the_picture() {
+    for (path, body) in [
+        ("/v1/images/generations", json!({ "prompt": "wait for it" })),
+        ("/v1/images/generations", json!({ "prompt": "wait for it", "stream": true })),
+        ("/v1/generations", image("wait for it")),
+    ] {
+        let (vendor, gateway) = slow().await;
+        let team = gateway.team("a").await;
+        let mut caller = JoinSet::new();
+        let client = team.client.clone();
+        caller.spawn(async move {
+            let headers = [("content-type", "application/json"), ("prefer", "wait=60")];
+            drop(client.try_send("POST", path, &headers, body.to_string()).await);
+        });
+        vendor.asked("generate", 1).await;
+        caller.shutdown().await;
+        assert!(vendor.charges().await.is_empty(), "the work is still going on");
+        let generation: Value = until("the end without a caller", || async {
+            let all = team.generations().await;
+            all.into_iter().find(|generation| generation["status"] == "completed")
+        })
+        .await;
+        let bytes = team.download(&generation["outputs"][0]).await.body;
+        assert_eq!(vendor.charges().await[0]["token"], pictures::token(&bytes).as_str());
+        assert_eq!(micros(&generation["cost"]["charged_usd"]), vendor.total().await);
+    }
+}
+
+#[tokio::test]
+async fn a_watcher_who_hangs_up_ends_nothing() {
+    let (vendor, gateway) = slow().await;
+    let team = gateway.team("a").await;
+    let id = team.begin(&image("watched")).await;
+    let path = format!("/v1/generations/{id}/events");
+    let mut events = team.client.open("GET", &path, &[], "").await.expect("a stream");
+    assert_eq!(events.status, 200);
+    events.next().await.expect("the present state");
+    drop(events);
+    assert_eq!(team.ended(&id).await["status"], "completed");
+    assert_eq!(vendor.charges().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_in_the_middle_of_a_body_started_nothing() {
+    let (vendor, mut gateway) = slow().await;
+    let team = gateway.team("a").await;
+    let head = format!(
+        "POST /v1/images/generations HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: 1000\r\n\r\n{{\"prompt\": \"half",
+        team.key
+    );
+    team.client.raw(head.as_bytes()).await;
+    assert_eq!(team.generations().await, Vec::<Value>::new());
+    assert_eq!(vendor.count("generate").await, 0);
+    assert!(gateway.is_alive());
+}

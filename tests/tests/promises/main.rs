@@ -1,0 +1,43 @@
+//! The promises, one file each. Every test starts its own vendor and its own gateway.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a helper of tests fails by panicking, like the tests"
+)]
+
+mod bad_input;
+mod disconnect;
+mod first_light;
+mod idempotency;
+mod keys;
+mod native;
+mod never_lost;
+mod no_blind_retry;
+mod openai_sdks;
+mod paid_once;
+mod secrets_stay;
+mod surface;
+mod vendor_limits;
+mod walls;
+
+use serde_json::{Value, json};
+use tests::{Gateway, Run, Vendor, config, quick};
+
+/// The program under test, as it was built a moment ago.
+fn run() -> Run {
+    Run::of(env!("CARGO_BIN_EXE_atelier-under-test"))
+}
+
+/// A vendor without waiting and a gateway with that change of its configuration.
+async fn house(change: Value) -> (Vendor, Gateway) {
+    let vendor = Vendor::start(quick()).await;
+    let gateway = run().gateway(&config(&vendor, &change)).await;
+    (vendor, gateway)
+}
+
+/// The smallest request.
+fn image(prompt: &str) -> Value {
+    json!({ "kind": "image", "prompt": prompt, "size": "512x512" })
+}
