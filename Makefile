@@ -2,7 +2,7 @@
 CARGO ?= cargo
 TOOLS := target/test-tools
 
-.PHONY: run test lint fmt bench tools check-docs
+.PHONY: run test lint fmt bench tools
 
 # The gateway with simulated vendors: no key, no server. Prints a line that makes a picture.
 run:
@@ -28,6 +28,7 @@ fmt:
 
 # Functions (criterion) and the whole (a load run beside nginx); writes bench-results/.
 bench:
+	$(CARGO) bench --quiet --package records
 	tests/bench/run.sh
 
 # What the tests drive the gateway with: the official SDKs. Installs what the machine lacks.

@@ -178,7 +178,8 @@ pub struct Limits {
     pub concurrent: Option<u32>,
     /// Calls within sliding windows.
     pub windows: Vec<RateWindow>,
-    /// Longest time a call can still be working at the vendor after we lost sight of it.
+    /// Longest time that the vendor works on a call, counted from its sending: after it, work that its
+    /// books do not show did not happen.
     pub work_ceiling: Duration,
 }
 
