@@ -1,6 +1,6 @@
 //! A picture is what its recipe says, every time.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use image::ImageFormat;
 
@@ -67,35 +67,4 @@ async fn odd_prompts_are_drawn_too() {
         let picture = draw(brief(prompt, 3, (256, 256), Format::Png)).await;
         assert!(image::load_from_memory(&bytes(&picture)).is_ok(), "{prompt:.20}");
     }
-}
-
-/// Not a check but a gallery: `cargo nextest run -p simulated-vendors --run-ignored only gallery`, then look into
-/// `gallery` in the folder for temporary files.
-#[tokio::test]
-#[ignore = "writes a gallery for people to look at"]
-async fn gallery() {
-    let folder = std::env::temp_dir().join("gallery");
-    std::fs::create_dir_all(&folder).unwrap();
-    let prompts = [
-        "A serene mountain landscape at golden hour",
-        "A futuristic city with flying cars at sunset",
-        "A lighthouse over a stormy sea, cinematic light, highly detailed, 35 mm, dusk, long exposure and quiet",
-        "An abstract dance of silk and light",
-        "Stained glass window with a dragon",
-        "A winter forest under the moon",
-        "Neon street in Tokyo in the rain",
-        "A red apple on a wooden table",
-        "Geometric crystal logo at dawn",
-    ];
-    for (number, prompt) in (1..).zip(prompts) {
-        let began = Instant::now();
-        let picture = draw(brief(prompt, number * 11, (640, 640), Format::Png)).await;
-        println!("{:>4} ms  {prompt}", began.elapsed().as_millis());
-        std::fs::write(folder.join(format!("{number}.png")), bytes(&picture)).unwrap();
-    }
-    let studio = Arc::new(Studio::open(None).unwrap());
-    let read = |number| std::fs::read(folder.join(format!("{number}.png"))).unwrap().into();
-    let mut edit = brief("Put the city by the sea, at dawn", 77, (640, 640), Format::Png);
-    edit.recipe.sources = studio.take_in(vec![read(2), read(3)]).await.unwrap();
-    std::fs::write(folder.join("edit.png"), bytes(&studio.draw(edit).await.unwrap())).unwrap();
 }

@@ -18,7 +18,14 @@ mod proxy;
 mod report;
 mod upstream;
 
-use std::{env, error::Error, io::Write as _, path::PathBuf, process::ExitCode};
+use std::{
+    env,
+    error::Error,
+    io::Write as _,
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 /// Whatever went wrong ends the run.
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
@@ -56,9 +63,17 @@ fn setup() -> Result<Setup> {
     Ok(Setup { atelier: atelier.canonicalize()?, nginx, out, quick })
 }
 
+/// So long ext4 looks back for deleted files wherever it makes a new one, which costs a gateway that
+/// stores small answers more than all the rest: what an earlier run deleted shall be forgotten.
+const FORGOTTEN: Duration = Duration::from_secs(40);
+
 async fn run(setup: &Setup) -> Result<()> {
+    let begun = Instant::now();
     let mut folders = Vec::new();
     let footprint = footprint::measure(setup, &mut folders).await?;
+    if !setup.quick {
+        tokio::time::sleep(FORGOTTEN.saturating_sub(begun.elapsed())).await;
+    }
     let mut cells = Vec::new();
     for durability in ["process", "full"] {
         cells.extend(proxy::measure(setup, durability, &mut folders).await?);
