@@ -6,7 +6,7 @@ TOOLS := target/test-tools
 
 # The gateway with simulated vendors: no key, no server. Prints a line that makes a picture.
 run:
-	$(CARGO) run --quiet --package gateway --bin atelier -- serve
+	$(CARGO) run --package gateway --bin atelier -- serve
 
 # Everything: lints, unit tests, the running gateway driven from outside by real clients.
 test: tools lint

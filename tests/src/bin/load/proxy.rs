@@ -1,6 +1,8 @@
 //! The gateway and nginx in front of the same vendor, asked in turns.
 
 use std::{
+    error::Error,
+    fmt::Display,
     path::Path,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
@@ -148,7 +150,8 @@ impl Stage<'_> {
         let mut seen = (Seen::default(), Seen::default());
         for _ in 0..turns {
             seen.0.add(ask(&nginx, requests * NGINX_FACTOR, parallel).await?);
-            seen.1.add(ask(&gateway, requests, parallel).await?);
+            let asked = ask(&gateway, requests, parallel).await;
+            seen.1.add(asked.map_err(|error| explained(&error, &self.gateway.logged()))?);
         }
         // What a proxy does behind its last answer is its cost, too.
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -165,6 +168,13 @@ impl Stage<'_> {
             gateway: cost(seen.1, after.1.saturating_sub(before.1)),
         })
     }
+}
+
+/// An error with what the gateway logged about it.
+fn explained(error: &dyn Display, log: &str) -> Box<dyn Error + Send + Sync> {
+    let notable = |line: &&str| line.contains("WARN") || line.contains("ERROR");
+    let lines: Vec<&str> = log.lines().filter(notable).take(20).collect();
+    format!("{error}\n{}", lines.join("\n")).into()
 }
 
 /// Every picture is on the books: a fast gateway that forgot some would be none.
