@@ -214,6 +214,29 @@ async fn a_late_output_is_kept_and_booked_and_the_status_stays() {
 }
 
 #[tokio::test]
+async fn nothing_new_is_paid_for_after_the_deadline() {
+    let world = World::new().await;
+    world.vendor.script([Act::WaitAndFail]);
+    let mut request = image("a fox");
+    request.routing.deadline = Some(Duration::from_secs(5));
+    let id = world.start(request).await;
+    assert_eq!(world.end(&id).await.status, Status::Failed);
+    world.vendor.open_gates();
+    world
+        .fast(async {
+            while !world.records.unfinished().await.unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    // Longer than any rest between two tries.
+    let later = support::now(&world).plus(Duration::from_secs(30));
+    world.until(|| support::now(&world) >= later).await;
+    assert_eq!(world.vendor.submits.load(Ordering::SeqCst), 1);
+    assert_eq!(world.booked().await, 0);
+}
+
+#[tokio::test]
 async fn a_queued_job_is_followed_to_its_end() {
     let world = World::new().await;
     world.vendor.script([Act::Queue]);

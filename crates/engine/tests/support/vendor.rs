@@ -39,6 +39,8 @@ pub(crate) enum Act {
     MakeAndHang,
     /// Waits before it makes it, until the gates are opened.
     Wait,
+    /// Waits until the gates are opened, then fails; nothing is charged.
+    WaitAndFail,
     /// Takes it into a queue; done at the third look.
     Queue,
     /// Makes a page of text and calls it a picture.
@@ -200,7 +202,7 @@ impl Provider for Scripted {
     ) -> Result<Submitted> {
         self.submits.fetch_add(1, Ordering::SeqCst);
         let act = self.acts.lock().pop_front().unwrap_or(Act::Make);
-        if matches!(act, Act::Wait) {
+        if matches!(act, Act::Wait | Act::WaitAndFail) {
             self.gate().await;
         }
         match act {
@@ -228,6 +230,10 @@ impl Provider for Scripted {
                 self.make(work);
                 self.gate().await;
                 Err(lost(false))
+            }
+            Act::WaitAndFail => {
+                let retry = Retry::Safe { after: None };
+                Err(Error::new(ErrorKind::Failed, Blame::Vendor, retry, "failed"))
             }
             Act::Refuse(kind) => {
                 let retry = Retry::Safe { after: None };
