@@ -7,7 +7,8 @@ use provider::{Limits, Timestamp};
 /// Hands out turns at accounts, so that a vendor's documented limits hold.
 ///
 /// A *lease* is one paid call: it holds a slot until it is dropped and counts once in the windows.
-/// A *turn* is one further request (a poll, a look at the balance): it counts, but holds no slot.
+/// A *turn* is one further request (a poll, a look at the balance): it counts where the vendor counts
+/// reads, and holds a slot until it is dropped where every request does ([`Limits::slot`]).
 /// Both wait in the order of asking. Leases go before turns, because they are what callers wait
 /// for; one turn in five goes first all the same, because polls that starve leave paid work
 /// unfetched.
@@ -30,7 +31,8 @@ pub trait Turns: Send + Sync + fmt::Debug {
         deadline: Option<Timestamp>,
     ) -> Result<Lease, Busy>;
 
-    /// One call of the windows as soon as it is this caller's turn.
+    /// One further request as soon as it is this caller's turn; what it returns lives until the
+    /// request's answer has been read.
     ///
     /// # Errors
     /// As for [`lease`](Turns::lease).
@@ -39,7 +41,7 @@ pub trait Turns: Send + Sync + fmt::Debug {
         account: &str,
         limits: &Limits,
         deadline: Option<Timestamp>,
-    ) -> Result<(), Busy>;
+    ) -> Result<Lease, Busy>;
 
     /// Hands out nothing at this account before `until`: the vendor said so (429, `Retry-After`).
     /// An earlier moment than one already told changes nothing.
@@ -85,6 +87,11 @@ impl Lease {
     /// A lease that runs `free` when it ends; for implementations.
     pub fn new(free: impl FnOnce() + Send + Sync + 'static) -> Self {
         Self(Some(Box::new(free)))
+    }
+
+    /// One that holds nothing.
+    pub const fn free() -> Self {
+        Self(None)
     }
 
     /// Ends it; the same as dropping it, for places where that should be seen.

@@ -17,7 +17,7 @@ use coordination::{
     suite,
 };
 use proptest::prelude::*;
-use provider::{Clock, Limits, ManualClock, RateWindow, SystemClock, Timestamp};
+use provider::{Clock, Limits, ManualClock, RateWindow, SlotUse, SystemClock, Timestamp};
 
 fn turns() -> (MemoryTurns, ManualClock) {
     let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
@@ -81,8 +81,8 @@ async fn the_margin_lengthens_windows() {
     let clock = ManualClock::at(Timestamp::from_millis(0));
     let turns = MemoryTurns::new(Arc::new(clock.clone()), Duration::from_millis(20));
     let window = RateWindow { span: Duration::from_millis(100), calls: 1 };
-    let limits = Limits { concurrent: None, windows: vec![window], work_ceiling: Duration::ZERO };
-    turns.turn("a", &limits, None).await.unwrap();
+    let limits = Limits { windows: vec![window], ..Limits::none(Duration::ZERO) };
+    drop(turns.turn("a", &limits, None).await.unwrap());
     let busy = turns.try_lease("a", &limits).await.unwrap_err();
     assert_eq!(busy.retry_at, Some(Timestamp::from_millis(120)));
 }
@@ -93,8 +93,9 @@ async fn a_crowd_is_served_within_the_slots() {
     let turns = Arc::new(MemoryTurns::new(Arc::new(SystemClock), Duration::ZERO));
     let limits = Arc::new(Limits {
         concurrent: Some(5),
+        slot: SlotUse::Job,
         windows: vec![RateWindow { span: Duration::from_millis(2), calls: 50 }],
-        work_ceiling: Duration::ZERO,
+        ..Limits::none(Duration::ZERO)
     });
     let at_once = Arc::new(AtomicU32::new(0));
     let mut tasks = tokio::task::JoinSet::new();
@@ -103,7 +104,7 @@ async fn a_crowd_is_served_within_the_slots() {
             (Arc::clone(&turns), Arc::clone(&limits), Arc::clone(&at_once));
         tasks.spawn(async move {
             if number % 3 == 0 {
-                turns.turn("a", &limits, None).await.unwrap();
+                drop(turns.turn("a", &limits, None).await.unwrap());
                 return;
             }
             let lease = turns.lease("a", &limits, None).await.unwrap();
@@ -179,14 +180,15 @@ proptest! {
             let span = Duration::from_millis(500);
             let limits = Limits {
                 concurrent: Some(slots),
+                slot: SlotUse::Job,
                 windows: vec![RateWindow { span, calls }],
-                work_ceiling: Duration::ZERO,
+                ..Limits::none(Duration::ZERO)
             };
             let mut waiting: Vec<Asked<'_>> = Vec::new();
             let mut held: Vec<Lease> = Vec::new();
             let mut sent: Vec<Timestamp> = Vec::new();
             let lease = || async { turns.lease("a", &limits, None).await.ok() };
-            let turn = || async { turns.turn("a", &limits, None).await.ok().and(None) };
+            let turn = || async { turns.turn("a", &limits, None).await.ok().and(None::<Lease>) };
             for step in steps {
                 match step {
                     Step::Lease => waiting.push(Box::pin(lease())),

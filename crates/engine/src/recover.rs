@@ -78,7 +78,7 @@ impl Underway<'_> {
         }
     }
 
-    async fn look(&self, lost: Lost) -> Word {
+    async fn look(&mut self, lost: Lost) -> Word {
         let engine = self.engine().clone();
         let ceiling = self.account().limits.work_ceiling;
         let over = match lost.ended {
@@ -89,7 +89,19 @@ impl Underway<'_> {
         let mut span = FIRST_LOOK;
         loop {
             let began = engine.clock().now();
-            match self.ask(lost, began).await {
+            let asked = match self.lease.is_some() {
+                false => self.ask(lost, began).await,
+                // The vendor may still be working on it, so it holds its slot. Where the account is
+                // full with such calls, its books can be read once they can't be running any more.
+                true => tokio::select! {
+                    asked = self.ask(lost, began) => asked,
+                    () = engine.clock().sleep_until(over) => {
+                        self.lease = None;
+                        continue;
+                    }
+                },
+            };
+            match asked {
                 Ok(Some(word)) => return word,
                 Ok(None) if began >= last_look => return Word::Not,
                 Ok(None) => {}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use provider::{Blame, Error, ErrorKind, Pace, Retry};
+use provider::{Blame, Error, ErrorKind, Pace, Retry, Turn};
 use records::Change;
 
 use crate::{Engine, market::Account};
@@ -23,15 +23,18 @@ impl AccountPace {
 
 #[async_trait::async_trait]
 impl Pace for AccountPace {
-    async fn turn(&self) -> provider::Result<()> {
-        let turns = self.engine.turns();
-        turns.turn(&self.account.id, &self.account.limits, None).await.map_err(|_| {
+    async fn turn(&self) -> provider::Result<Turn> {
+        let limits = &self.account.limits;
+        let turn = self.engine.turns().turn(&self.account.id, limits, None).await;
+        let turn = turn.map_err(|_| {
             let public = "the account's rate limit leaves no turn";
             Error::new(ErrorKind::RateLimited, Blame::Account, Retry::Safe { after: None }, public)
         })?;
-        let at = self.engine.clock().now();
-        let account = self.account.id.clone();
-        self.engine.records().apply_soon(vec![Change::Call { account, at }]);
-        Ok(())
+        if limits.count_reads {
+            let at = self.engine.clock().now();
+            let account = self.account.id.clone();
+            self.engine.records().apply_soon(vec![Change::Call { account, at }]);
+        }
+        Ok(Turn::holding(turn))
     }
 }

@@ -193,7 +193,7 @@ fn with_accounts(
             name: account.name.clone(),
             id: format!("{}/{}", given.name, account.name),
             key: account.key.clone(),
-            limits: account.limits.over(&description.limits),
+            limits: account.limits.over(adapter.limits(&account.name)),
         })
     };
     let accounts = given.accounts.iter().map(account).collect();

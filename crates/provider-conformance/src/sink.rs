@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use provider::{OutputHint, OutputSink, OutputWriter, Pace, Receipt, Result, SinkError};
+use provider::{OutputHint, OutputSink, OutputWriter, Pace, Receipt, Result, SinkError, Turn};
 
 /// Keeps outputs in memory; a receipt is the output's index.
 #[derive(Debug, Clone, Default)]
@@ -74,8 +74,8 @@ impl Turns {
 
 #[async_trait]
 impl Pace for Turns {
-    async fn turn(&self) -> Result<()> {
+    async fn turn(&self) -> Result<Turn> {
         self.0.fetch_add(1, Ordering::SeqCst);
-        Ok(())
+        Ok(Turn::free())
     }
 }

@@ -92,7 +92,7 @@ impl Api {
         writer: &mut dyn OutputWriter,
     ) -> Result<()> {
         let request = self.picture(call, location)?;
-        call.pace.turn().await?;
+        let _turn = call.pace.turn().await?;
         let answer = self.succeed(call, Dialect::V1, request).await?;
         let label = answer.media_type().unwrap_or_default();
         // Labels of pictures lie, so the bytes decide; but text is never a picture.
@@ -134,7 +134,7 @@ impl Api {
         call: Call<'a>,
         request: Request<'a>,
     ) -> Result<(T, Option<Timestamp>)> {
-        call.pace.turn().await?;
+        let _turn = call.pace.turn().await?;
         let answer = self.succeed(call, Dialect::V1, request.bearer(call.key)).await?;
         let date = answer.date();
         Ok((data(&answer.json().await?)?, date))

@@ -38,7 +38,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use provider::{
-    AccountStatus, Call, Description, Error, Lost, Model, OutputSink, OutputWriter, Polled,
+    AccountStatus, Call, Description, Error, Limits, Lost, Model, OutputSink, OutputWriter, Polled,
     Provider, Quote, QuoteSource, Recovered, RemoteOutput, Result, Submitted, Ticket, Unsupported,
     Work,
 };
@@ -49,6 +49,7 @@ use crate::client::Api;
 #[derive(Debug)]
 pub struct Zekron {
     description: Arc<Description>,
+    limits: Limits,
     dialect: Dialect,
     api: Api,
 }
@@ -61,7 +62,8 @@ impl Zekron {
     pub fn new(config: Config, http: Arc<provider_http::Client>) -> Result<Self, ConfigError> {
         let api = Api::new(&config.base_url, http)?;
         let dialect = config.dialect;
-        Ok(Self { description: Arc::new(models::describe(config)), dialect, api })
+        let limits = models::limits(&config);
+        Ok(Self { description: Arc::new(models::describe(config)), limits, dialect, api })
     }
 
     /// The model, if it can do all of the work; nothing is sent where it cannot.
@@ -88,6 +90,10 @@ fn refused(param: &str, reason: impl Into<String>) -> Error {
 impl Provider for Zekron {
     fn describe(&self) -> Arc<Description> {
         Arc::clone(&self.description)
+    }
+
+    fn limits(&self, _account: &str) -> Limits {
+        self.limits.clone()
     }
 
     async fn quote(&self, _call: Call<'_>, work: &Work) -> Result<Quote> {
@@ -138,7 +144,7 @@ impl Provider for Zekron {
         match self.dialect_of(&model.name) {
             Dialect::Preview => Ok(Recovered::CannotTell),
             Dialect::V1 => {
-                let ceiling = self.description.limits.work_ceiling;
+                let ceiling = self.limits.work_ceiling;
                 recover::candidates(&self.api, call, model, lost, ceiling).await
             }
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use provider::{
     Audio, Capabilities, Delivery, Description, Durations, InputRule, Kind, Limits, LowBalance,
-    MicroUsd, Model, RateWindow, Recovery, Role, Size, Sizes, Tariff,
+    MicroUsd, Model, RateWindow, Recovery, Role, Size, Sizes, SlotUse, Tariff,
 };
 
 use crate::{Config, Dialect};
@@ -22,8 +22,18 @@ const ADVICE: &str = "Top up with the vendor's Telegram bot: Telegram Stars at o
     fee, or USDT on TON with a 2 % fee and a 30-minute window. A first deposit of $30 or more \
     earns a $5 bonus.";
 
+/// One key: five requests at once and sixty a minute, reads too, both dialects together.
+pub(crate) fn limits(config: &Config) -> Limits {
+    Limits {
+        concurrent: Some(5),
+        slot: SlotUse::Request,
+        windows: vec![RateWindow { span: Duration::from_secs(60), calls: 60 }],
+        count_reads: true,
+        ..Limits::none(Duration::from_secs(config.work_ceiling_s.into()))
+    }
+}
+
 pub(crate) fn describe(config: Config) -> Description {
-    let minute = RateWindow { span: Duration::from_secs(60), calls: 60 };
     Description {
         provider: config.name,
         models: vec![
@@ -33,11 +43,6 @@ pub(crate) fn describe(config: Config) -> Description {
             model("zekron-flash", "Zekron Flash", Dialect::Preview, [15_000, 20_000]),
             model("zekron-art", "Zekron Art", Dialect::Preview, [20_000, 25_000]),
         ],
-        limits: Limits {
-            concurrent: Some(5),
-            windows: vec![minute],
-            work_ceiling: Duration::from_secs(config.work_ceiling_s.into()),
-        },
         low_balance: Some(LowBalance {
             threshold: config.low_balance_usd,
             advice: ADVICE.to_owned(),

@@ -16,7 +16,7 @@ use std::{
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use provider::{
-    AccountStatus, Call, Charge, Description, Error, ErrorKind, Lost, MicroUsd, OutputSink,
+    AccountStatus, Call, Charge, Description, Error, ErrorKind, Limits, Lost, MicroUsd, OutputSink,
     OutputWriter, Polled, Provider, Quote, Recovered, RemoteOutput, Result, Retry, Submitted,
     Ticket, Work,
 };
@@ -94,6 +94,10 @@ impl Provider for Broken {
         Arc::new(description)
     }
 
+    fn limits(&self, account: &str) -> Limits {
+        self.inner.limits(account)
+    }
+
     async fn quote(&self, call: Call<'_>, work: &Work) -> Result<Quote> {
         let mut quote = self.inner.quote(call, work).await?;
         match self.flaw {
@@ -151,7 +155,7 @@ impl Provider for Broken {
         writer: &mut dyn OutputWriter,
     ) -> Result<()> {
         if self.flaw == Flaw::TakesTwoTurns {
-            call.pace.turn().await?;
+            drop(call.pace.turn().await?);
         }
         self.inner.fetch(call, output, writer).await
     }

@@ -14,8 +14,6 @@ pub struct Description {
     pub provider: String,
     /// Every model that can be asked for.
     pub models: Vec<Model>,
-    /// The documented limits of one account.
-    pub limits: Limits,
     /// When to warn that an account's balance is low, and what to do then.
     pub low_balance: Option<LowBalance>,
     /// Whether [`Provider::rotate`](crate::Provider::rotate) can replace a credential.
@@ -169,27 +167,6 @@ pub enum Recovery {
     History,
     /// Nothing tells: a lost answer is a loss, booked as uncertain.
     Nothing,
-}
-
-/// The documented limits of one account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Calls at once, if limited.
-    pub concurrent: Option<u32>,
-    /// Calls within sliding windows.
-    pub windows: Vec<RateWindow>,
-    /// Longest time that the vendor works on a call, counted from its sending: after it, work that its
-    /// books do not show did not happen.
-    pub work_ceiling: Duration,
-}
-
-/// At most `calls` in any `span`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateWindow {
-    /// The sliding window's length.
-    pub span: Duration,
-    /// Most calls within it.
-    pub calls: u32,
 }
 
 /// One thing that was asked for and is not to be had.

@@ -20,6 +20,7 @@ mod capability;
 mod clock;
 mod error;
 mod id;
+mod limits;
 mod media;
 mod money;
 mod outcome;
@@ -28,12 +29,15 @@ mod sink;
 mod work;
 
 pub use capability::{
-    Audio, Capabilities, Delivery, Description, Durations, InputRule, Limits, LowBalance, Model,
-    RateWindow, Recovery, Sizes, Unsupported,
+    Audio, Capabilities, Delivery, Description, Durations, InputRule, LowBalance, Model, Recovery,
+    Sizes, Unsupported,
 };
 pub use clock::{Clock, ManualClock, Sleep, SystemClock, Timestamp};
 pub use error::{Blame, Error, ErrorKind, Result, Retry};
 pub use id::{Entropy, Ids};
+pub use limits::{
+    AllowanceLimit, Calendar, Limits, Overage, RateWindow, SafetyRule, Share, SlotUse,
+};
 pub use media::{AspectRatio, ImageFormat, Kind, Size};
 pub use money::{MicroUsd, ParseMoneyError};
 pub use outcome::{
@@ -44,18 +48,43 @@ pub use price::{Price, Quote, QuoteSource, Tariff};
 pub use sink::{OutputHint, OutputSink, OutputWriter, Receipt, SinkError};
 pub use work::{Adjustment, Adjustments, Input, Role, Work};
 
-use std::{fmt::Debug, sync::Arc};
+use std::{any::Any, fmt::Debug, sync::Arc};
 
 use secrecy::SecretString;
 
 /// Waits for this account's turn to send one more request, and counts it.
 ///
-/// The engine owns the vendor's rate window; an adapter awaits [`Pace::turn`] before every request
-/// except the first request of [`Provider::submit`], whose turn the engine has already taken.
+/// The engine owns the vendor's rate windows and slots; an adapter awaits [`Pace::turn`] before every
+/// request except the first request of [`Provider::submit`], whose turn the engine has already taken.
 #[async_trait::async_trait]
 pub trait Pace: Send + Sync {
-    /// Returns once the account's documented limits allow one more request.
-    async fn turn(&self) -> Result<()>;
+    /// Returns once the account's limits allow one more request. The turn lasts as long as what it
+    /// returns: keep it until the request's answer has been read.
+    async fn turn(&self) -> Result<Turn>;
+}
+
+/// One request's turn; dropped, whatever it held at the account is free again.
+#[must_use = "the turn lasts as long as this lives"]
+pub struct Turn(
+    #[expect(dead_code, reason = "kept for its drop")] Option<Box<dyn Any + Send + Sync>>,
+);
+
+impl Turn {
+    /// A turn that holds `slot` until it is dropped.
+    pub fn holding(slot: impl Any + Send + Sync) -> Self {
+        Self(Some(Box::new(slot)))
+    }
+
+    /// A turn that holds nothing.
+    pub const fn free() -> Self {
+        Self(None)
+    }
+}
+
+impl Debug for Turn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Turn")
+    }
 }
 
 /// What every call to a vendor carries: whose credential, and how to keep to the limits.
@@ -81,8 +110,12 @@ impl Debug for Call<'_> {
 /// matters after a restart.
 #[async_trait::async_trait]
 pub trait Provider: Send + Sync + Debug {
-    /// Models, capabilities, documented limits and prices: data, at no cost.
+    /// Models, capabilities and prices: data, at no cost.
     fn describe(&self) -> Arc<Description>;
+
+    /// The limits of the account with this name in the configuration: what is documented, or what its
+    /// plan says instead. An unknown name has the documented ones.
+    fn limits(&self, account: &str) -> Limits;
 
     /// What this work would cost in micro-US-dollars: an expectation, an upper bound, and how it is
     /// known. Refuses with [`ErrorKind::Unsupported`] what the model does not advertise.

@@ -166,14 +166,16 @@ pub struct AccountStatus {
 pub struct Allowance {
     /// What it is for.
     pub kind: crate::Kind,
-    /// `day` or `month`.
-    pub window: &'static str,
-    /// Units in all.
+    /// Within what.
+    pub window: crate::Calendar,
+    /// Units in all, as the vendor says.
     pub limit: u32,
-    /// Units used.
+    /// Units used, those past the allowance included.
     pub used: u32,
-    /// When it begins anew.
-    pub resets_at: Option<Timestamp>,
+    /// Units used past the allowance, for money.
+    pub overage: u32,
+    /// The beginning of the window that the vendor speaks of.
+    pub since: Option<Timestamp>,
 }
 
 /// Why an account takes no work.

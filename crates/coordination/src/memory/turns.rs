@@ -10,7 +10,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use parking_lot::{Mutex, RwLock};
-use provider::{Clock, Limits, Timestamp};
+use provider::{Clock, Limits, SlotUse, Timestamp};
 use tokio::sync::Notify;
 
 use super::{line::Line, sent::Sent};
@@ -47,6 +47,18 @@ struct State {
 enum Want {
     Lease,
     Turn,
+}
+
+impl Want {
+    /// Whether it counts in the windows.
+    fn counts(self, limits: &Limits) -> bool {
+        self == Self::Lease || limits.count_reads
+    }
+
+    /// Whether it holds a slot while it lasts.
+    fn holds_slot(self, limits: &Limits) -> bool {
+        self == Self::Lease || limits.slot == SlotUse::Request
+    }
 }
 
 /// Why not now.
@@ -88,7 +100,7 @@ impl MemoryTurns {
             if state.take(want, None, limits, now, self.margin).is_ok() {
                 return Ok(());
             }
-            let busy = state.busy(limits, now, self.margin);
+            let busy = state.busy(want, limits, now, self.margin);
             if hopeless(busy, now, deadline) {
                 return Err(busy);
             }
@@ -101,7 +113,7 @@ impl MemoryTurns {
                 match state.take(want, Some(place.number), limits, now, self.margin) {
                     Ok(()) => return Ok(()),
                     Err(obstacle) => {
-                        let busy = state.busy(limits, now, self.margin);
+                        let busy = state.busy(want, limits, now, self.margin);
                         if hopeless(busy, now, deadline) {
                             return Err(busy);
                         }
@@ -136,12 +148,26 @@ impl State {
         windows.max(self.paused_until).filter(|at| *at > now)
     }
 
+    /// The same for what is wanted: reads wait for no window where the vendor does not count them.
+    fn opens_for(
+        &self,
+        want: Want,
+        limits: &Limits,
+        now: Timestamp,
+        margin: Duration,
+    ) -> Option<Timestamp> {
+        match want.counts(limits) {
+            true => self.opens_at(limits, now, margin),
+            false => self.paused_until.filter(|at| *at > now),
+        }
+    }
+
     fn full(&self, limits: &Limits) -> bool {
         limits.concurrent.is_some_and(|most| self.in_flight >= most)
     }
 
-    fn busy(&self, limits: &Limits, now: Timestamp, margin: Duration) -> Busy {
-        Busy { retry_at: self.opens_at(limits, now, margin) }
+    fn busy(&self, want: Want, limits: &Limits, now: Timestamp, margin: Duration) -> Busy {
+        Busy { retry_at: self.opens_for(want, limits, now, margin) }
     }
 
     fn line(&mut self, want: Want) -> &mut Line {
@@ -156,8 +182,12 @@ impl State {
         let turn_is_due = !self.turns.is_empty() && self.since_turn >= LEASES_BEFORE_A_TURN;
         match want {
             Want::Lease => turn_is_due,
-            // A lease that waits for a slot can make no use of the windows now.
-            Want::Turn => !self.leases.is_empty() && !self.full(limits) && !turn_is_due,
+            // A lease that waits for a slot can make no use of the windows now, and no lease is kept
+            // waiting by a turn that neither counts nor holds anything.
+            Want::Turn => {
+                let competes = want.counts(limits) || want.holds_slot(limits);
+                competes && !self.leases.is_empty() && !self.full(limits) && !turn_is_due
+            }
         }
     }
 
@@ -172,21 +202,23 @@ impl State {
     ) -> Result<(), Obstacle> {
         let line = self.line(want);
         let is_next = number.map_or_else(|| line.is_empty(), |number| line.is_head(number));
-        let no_slot = want == Want::Lease && self.full(limits);
+        let no_slot = want.holds_slot(limits) && self.full(limits);
         if !is_next || no_slot || self.yields(want, limits) {
             return Err(Obstacle::Others);
         }
-        if let Some(at) = self.opens_at(limits, now, margin) {
+        if let Some(at) = self.opens_for(want, limits, now, margin) {
             return Err(Obstacle::Until(at));
         }
-        self.sent.count(now, &limits.windows);
-        match want {
-            Want::Lease => {
-                self.in_flight += 1;
-                self.since_turn = if self.turns.is_empty() { 0 } else { self.since_turn + 1 };
-            }
-            Want::Turn => self.since_turn = 0,
+        if want.counts(limits) {
+            self.sent.count(now, &limits.windows);
         }
+        if want.holds_slot(limits) {
+            self.in_flight += 1;
+        }
+        self.since_turn = match want {
+            Want::Lease if !self.turns.is_empty() => self.since_turn + 1,
+            Want::Lease | Want::Turn => 0,
+        };
         Ok(())
     }
 
@@ -238,7 +270,7 @@ impl Turns for MemoryTurns {
             let mut state = account.0.lock();
             let now = self.clock.now();
             if state.take(Want::Lease, None, limits, now, self.margin).is_err() {
-                return Err(state.busy(limits, now, self.margin));
+                return Err(state.busy(Want::Lease, limits, now, self.margin));
             }
         }
         Ok(lease(account))
@@ -260,8 +292,10 @@ impl Turns for MemoryTurns {
         account: &str,
         limits: &Limits,
         deadline: Option<Timestamp>,
-    ) -> Result<(), Busy> {
-        self.take(&self.account(account), Want::Turn, limits, deadline).await
+    ) -> Result<Lease, Busy> {
+        let account = self.account(account);
+        self.take(&account, Want::Turn, limits, deadline).await?;
+        Ok(if Want::Turn.holds_slot(limits) { lease(account) } else { Lease::free() })
     }
 
     async fn pause(&self, account: &str, until: Timestamp) {

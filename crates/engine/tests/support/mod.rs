@@ -9,7 +9,7 @@ use engine::{
     Account, Alias, Caller, Done, Engine, Generation, Key, Market, Parts, Request, Scope, Settings,
     Silent, Team, Vendor,
 };
-use provider::{Clock, Entropy, Kind, Limits, ManualClock, Provider, Timestamp};
+use provider::{Clock, Entropy, Kind, ManualClock, Provider, Timestamp};
 use records::{Change, KeyHash, Records, sqlite};
 
 pub(crate) use vendor::{Act, Scripted};
@@ -207,7 +207,7 @@ fn market(vendor: &Arc<Scripted>) -> Market {
         name: "main".to_owned(),
         id: "scripted/main".to_owned(),
         key: "secret".into(),
-        limits: Limits { concurrent: Some(3), ..description.limits.clone() },
+        limits: vendor.limits("main"),
     };
     let adapter: Arc<dyn Provider> = Arc::clone(vendor) as Arc<dyn Provider>;
     let name = "scripted".to_owned();

@@ -176,15 +176,17 @@ impl Provider for Scripted {
             tariff: Tariff::Unlisted,
             usual: Duration::from_secs(1),
         };
-        let work_ceiling = Duration::from_secs(30);
         Arc::new(Description {
             provider: "scripted".to_owned(),
             models: vec![model],
-            limits: Limits { concurrent: None, windows: Vec::new(), work_ceiling },
             low_balance: None,
             can_rotate: false,
             tells_account: false,
         })
+    }
+
+    fn limits(&self, _: &str) -> Limits {
+        Limits { concurrent: Some(3), ..Limits::none(Duration::from_secs(30)) }
     }
 
     async fn quote(&self, _: Call<'_>, _: &Work) -> Result<Quote> {

@@ -67,12 +67,13 @@ pub struct LimitOverrides {
 
 impl LimitOverrides {
     /// The documented limits with these in their place.
-    pub(crate) fn over(&self, documented: &Limits) -> Limits {
-        let mut limits = documented.clone();
+    pub(crate) fn over(&self, documented: Limits) -> Limits {
+        let mut limits = documented;
         limits.concurrent = self.concurrent.or(limits.concurrent);
         if let Some(seconds) = self.work_seconds {
             limits.work_ceiling = Duration::from_secs(seconds.into());
         }
+        limits.count_reads = self.count_polls.unwrap_or(limits.count_reads);
         for (calls, seconds) in [
             (self.requests_per_minute, 60),
             (self.requests_per_hour, 60 * 60),

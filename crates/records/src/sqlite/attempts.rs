@@ -29,8 +29,7 @@ pub(super) fn begin(conn: &Connection, new: &NewAttempt) -> Result<()> {
     must(conn, &new.generation, sql, values)?;
     let sql = "INSERT INTO holds (attempt, team, key, amount, until) VALUES (?, ?, ?, ?, ?)";
     let until = new.hold_until.millis();
-    run(conn, sql, params![new.id, new.team, new.key, new.upper.micros(), until])?;
-    call(conn, &format!("{}/{}", new.provider, new.account), new.at)
+    run(conn, sql, params![new.id, new.team, new.key, new.upper.micros(), until]).map(drop)
 }
 
 pub(super) fn ticket(conn: &Connection, attempt: &str, ticket: &str) -> Result<()> {

@@ -3,10 +3,14 @@
 //! A thread takes what is queued and commits it together. Where a commit waits for no disk
 //! (`Durability::Process`) and none was made a moment ago, the caller makes its changes itself: handing a
 //! transaction of some tens of microseconds to another thread and waiting for its word would cost as
-//! much again. Where commits follow each other closely the queue is better: it shares them.
+//! much again. Where commits follow each other closely the queue is better: it shares them, unless all of
+//! them are one generation's: then there is nobody to share with.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -41,6 +45,8 @@ pub(super) struct Writer {
     conn: Arc<Mutex<Shared>>,
     /// Whether a caller may commit by itself.
     inline: bool,
+    /// Generations under way, as far as these changes tell; nothing but speed depends on it.
+    under_way: AtomicUsize,
     queue: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -74,11 +80,25 @@ impl Writer {
             .name("records-writer".to_owned())
             .spawn(move || work(&theirs, jobs))
             .map_err(|error| Error::Storage(format!("no thread to write: {error}")))?;
-        Ok(Self { conn, inline, queue: Some(queue), thread: Some(thread) })
+        let under_way = AtomicUsize::new(0);
+        Ok(Self { conn, inline, under_way, queue: Some(queue), thread: Some(thread) })
     }
 
     pub(super) async fn apply(&self, changes: Vec<Change>) -> Result<()> {
-        let changes = match self.at_once(changes) {
+        let begin = count(&changes, |change| matches!(change, Change::Accept(_)));
+        let end = count(&changes, |change| matches!(change, Change::EndGeneration(_)));
+        let others = self.under_way.fetch_add(begin, Ordering::Relaxed) + begin;
+        let done = self.hand_over(changes, others <= 1).await;
+        // What was refused never began, and one from before a restart was not counted when it did.
+        let gone = if done.is_ok() { end } else { begin };
+        let less = |now: usize| Some(now.saturating_sub(gone));
+        let _ = self.under_way.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        done
+    }
+
+    /// `alone`: no other generation is under way whose changes could share a commit with these.
+    async fn hand_over(&self, changes: Vec<Change>, alone: bool) -> Result<()> {
+        let changes = match self.at_once(changes, alone) {
             Ok(result) => return result,
             Err(changes) => changes,
         };
@@ -89,13 +109,13 @@ impl Writer {
     }
 
     /// Commits on this thread if nobody else writes or waits; otherwise gives the changes back.
-    fn at_once(&self, changes: Vec<Change>) -> Result<Result<()>, Vec<Change>> {
+    fn at_once(&self, changes: Vec<Change>, alone: bool) -> Result<Result<()>, Vec<Change>> {
         let idle = |queue: &mpsc::Sender<Job>| queue.capacity() == queue.max_capacity();
         if !self.inline || !self.queue.as_ref().is_some_and(idle) {
             return Err(changes);
         }
         let Some(mut shared) = self.conn.try_lock() else { return Err(changes) };
-        if shared.quiet_since.elapsed() < QUIET {
+        if !alone && shared.quiet_since.elapsed() < QUIET {
             return Err(changes);
         }
         let batch = [Job { changes, answer: None }];
@@ -119,6 +139,10 @@ impl Drop for Writer {
             tracing::error!("the writing thread had died");
         }
     }
+}
+
+fn count(changes: &[Change], is: fn(&Change) -> bool) -> usize {
+    changes.iter().filter(|change| is(change)).count()
 }
 
 fn stopped() -> Error {

@@ -174,7 +174,7 @@ fn market() -> Market {
         name: "main".to_owned(),
         id: "painter/main".to_owned(),
         key: "vendor's secret".into(),
-        limits: description.limits.clone(),
+        limits: adapter.limits("main"),
     };
     let accounts = vec![Arc::new(account)];
     let name = "painter".to_owned();
