@@ -19,6 +19,7 @@ mod budget;
 mod fetch;
 pub mod images;
 mod link;
+mod measure;
 mod sniff;
 mod store;
 

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use crate::measure::{Measured, Wav, webm};
+
 /// So much of a beginning is looked at first; all but pictures with large profiles show their size
 /// within it.
 const HEAD: usize = 64 * 1024;
@@ -12,6 +14,26 @@ pub(crate) struct Facts {
     pub(crate) media_type: &'static str,
     pub(crate) width: Option<u32>,
     pub(crate) height: Option<u32>,
+    pub(crate) millis: Option<u64>,
+    /// Sound whose length only the end of the bytes tells.
+    wav: Option<Wav>,
+}
+
+impl Facts {
+    /// What the whole tells: `movie` walked it, and it has `total` bytes.
+    pub(crate) fn of_whole(mut self, movie: Measured, total: u64) -> Self {
+        match self.media_type {
+            "video/mp4" | "video/quicktime" => self.measured(movie),
+            "audio/mp4" => self.millis = movie.millis,
+            _ => self.millis = self.millis.or_else(|| self.wav?.millis(total)),
+        }
+        self
+    }
+
+    fn measured(&mut self, measured: Measured) {
+        (self.width, self.height) = measured.size.unzip();
+        self.millis = measured.millis;
+    }
 }
 
 /// The media type of bytes by their beginning; `application/octet-stream` where it is unknown.
@@ -99,7 +121,14 @@ pub(crate) fn probe(pieces: &[Bytes]) -> Facts {
     let side = |pick: fn(imagesize::ImageSize) -> usize| {
         size.map(pick).and_then(|side| u32::try_from(side).ok()).filter(|side| *side > 0)
     };
-    Facts { media_type, width: side(|s| s.width), height: side(|s| s.height) }
+    let (width, height) = (side(|s| s.width), side(|s| s.height));
+    let mut facts = Facts { media_type, width, height, millis: None, wav: None };
+    match media_type {
+        "video/webm" => facts.measured(webm(&head)),
+        "audio/wav" => facts.wav = Wav::read(&head),
+        _ => {}
+    }
+    facts
 }
 
 /// The first bytes of all pieces in one piece, without copying where they already are.

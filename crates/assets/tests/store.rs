@@ -120,6 +120,39 @@ async fn what_bytes_are_is_found_by_looking() {
     assert_eq!((text.media_type, text.width), ("application/json", None));
 }
 
+/// A clip tells its size and length where its header comes last, too, long after the first part has
+/// gone; what only ends like a clip is none.
+#[tokio::test]
+async fn a_clip_is_measured_as_it_streams_by() {
+    let (_folder, store) = folder();
+    let boxed = |name: &[u8], content: &[u8]| {
+        let length = u32::try_from(content.len() + 8).unwrap();
+        [&length.to_be_bytes(), name, content].concat()
+    };
+    let times = [[0; 4], [0; 4], [0; 4], 1000_u32.to_be_bytes(), 5041_u32.to_be_bytes()];
+    let movie = boxed(b"mvhd", &[times.concat(), vec![0; 80]].concat());
+    let sides = [(1280_u32 << 16).to_be_bytes(), (720_u32 << 16).to_be_bytes()];
+    let track = boxed(b"tkhd", &[vec![0; 76], sides.concat()].concat());
+    let movie = boxed(b"moov", &[movie, boxed(b"trak", &track)].concat());
+    let pictures = boxed(b"mdat", &noise(3 * MIB));
+    let clip = [boxed(b"ftyp", b"isom\0\0\x02\0"), pictures, movie.clone()].concat();
+    let mut writer = store.writer(ID, u64::MAX).unwrap();
+    for piece in clip.chunks(100_000) {
+        writer.push(Bytes::copy_from_slice(piece)).await.unwrap();
+    }
+    let stored = writer.keep().await.unwrap();
+    assert_eq!((stored.media_type, stored.millis), ("video/mp4", Some(5041)));
+    assert_eq!((stored.width, stored.height), (Some(1280), Some(720)));
+    let heic = [boxed(b"ftyp", b"heic\0\0\x02\0"), movie].concat();
+    assert_eq!(keep(&store, ID, heic.into()).await.millis, None);
+    let mut wav =
+        b"RIFF....WAVEfmt \x10\0\0\0\x01\0\x01\0\xc0\x5d\0\0\x80\xbb\0\0\x02\0\x10\0data".to_vec();
+    wav.extend(u32::MAX.to_le_bytes());
+    wav.extend(noise(2 * MIB));
+    let stored = keep(&store, ID, wav.into()).await;
+    assert_eq!((stored.media_type, stored.millis), ("audio/wav", Some(43_690)));
+}
+
 #[tokio::test]
 async fn a_blob_lies_where_its_id_ends() {
     let (folder, store) = folder();

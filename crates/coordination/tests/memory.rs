@@ -13,7 +13,7 @@ use std::{
 
 use coordination::{
     Fingerprints, Lease, Turns,
-    memory::{MemoryFingerprints, MemoryTurns},
+    memory::{MemoryFingerprints, MemoryGuard, MemoryLots, MemoryTurns},
     suite,
 };
 use proptest::prelude::*;
@@ -24,19 +24,34 @@ fn turns() -> (MemoryTurns, ManualClock) {
     (MemoryTurns::new(Arc::new(clock.clone()), Duration::ZERO), clock)
 }
 
+fn lots() -> (MemoryLots, ManualClock) {
+    // Noon of 14 November 2026.
+    let clock = ManualClock::at(Timestamp::from_millis(1_794_657_600_000));
+    (MemoryLots::new(Arc::new(clock.clone())), clock)
+}
+
+fn guard() -> (MemoryGuard, ManualClock) {
+    let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
+    (MemoryGuard::new(Arc::new(clock.clone())), clock)
+}
+
 macro_rules! checks {
-    ($($room:ident($make:expr) { $($check:ident($($argument:tt)*);)* })*) => {$($(
-        #[tokio::test]
-        async fn $check() {
-            let made = $make;
-            checks!(@call $room $check made $($argument)*);
-        }
-    )*)*};
-    (@call $room:ident $check:ident $made:ident turns) => { suite::$room::$check(&$made.0).await };
-    (@call $room:ident $check:ident $made:ident turns, clock) => {
+    ($($room:ident($make:expr) { $($check:ident($($argument:tt)*);)* })*) => {$(mod $room {
+        use super::*;
+        $(
+            #[tokio::test]
+            async fn $check() {
+                let made = $make;
+                checks!(@call $room $check made $($argument)*);
+            }
+        )*
+    })*};
+    (@call $room:ident $check:ident $made:ident $it:ident, clock) => {
         suite::$room::$check(&$made.0, &$made.1).await
     };
-    (@call $room:ident $check:ident $made:ident it) => { suite::$room::$check(&$made).await };
+    (@call $room:ident $check:ident $made:ident $it:ident) => {
+        suite::$room::$check(&$made.0).await
+    };
 }
 
 checks! {
@@ -49,12 +64,14 @@ checks! {
         leaving_passes_on(turns);
         leases_go_first(turns, clock);
         turns_need_no_slot(turns);
+        a_turn_holds_a_slot_where_every_request_does(turns);
+        uncounted_turns_wait_for_no_window(turns, clock);
         a_pause_holds(turns, clock);
         a_restart_forgets_nothing(turns, clock);
         an_adopted_slot_lets_turns_go(turns, clock);
         the_load_is_told(turns, clock);
     }
-    fingerprints(MemoryFingerprints::default()) {
+    fingerprints((MemoryFingerprints::default(),)) {
         equal_attempts_run_together(it);
         a_lost_attempt_is_alone(it);
         only_equals_wait(it);
@@ -62,6 +79,34 @@ checks! {
         waiters_begin_together(it);
         a_second_loss_holds_sleepers(it);
         an_adopted_loss_counts(it);
+    }
+    lots(lots()) {
+        a_day_holds(lots, clock);
+        a_month_holds(lots, clock);
+        races_take_no_more(lots);
+        attempts_count_once(lots);
+        ends_are_kept_apart(lots);
+        freed_units_go_where_they_came_from(lots, clock);
+        overage_is_bought(lots, clock);
+        money_carries_over(lots, clock);
+        the_larger_count_holds(lots, clock);
+        a_smaller_count_clears_doubts(lots, clock);
+        overage_elsewhere_is_spent(lots, clock);
+        the_vendors_calendar_counts(lots, clock);
+        a_restart_forgets_nothing(lots, clock);
+    }
+    guard(guard()) {
+        an_unbroken_team_rests(guard, clock);
+        a_fine_attempt_breaks_the_row(guard);
+        teams_with_rejections_stop_first(guard, clock);
+        an_account_stops_for_everybody(guard, clock);
+        later_parts_of_the_window_are_safe(guard, clock);
+        first_attempts_wait_for_nothing(guard);
+        a_fine_end_lets_go(guard);
+        a_rejected_end_refuses(guard, clock);
+        waiting_is_fair(guard);
+        moments_are_the_safe_ones(guard, clock);
+        a_restart_forgets_nothing(guard, clock);
     }
 }
 

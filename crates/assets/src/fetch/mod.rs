@@ -1,4 +1,4 @@
-//! The one fetcher of URLs that callers give us.
+//! The one way to URLs that callers give us: what is fetched from them, and what is told to them.
 //!
 //! # How it keeps to the outside
 //! A caller could name an address that only we can reach. So a name is resolved once, every address
@@ -21,7 +21,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use provider::Clock;
-use reqwest::{Client, Response, header, redirect};
+use reqwest::{Client, RequestBuilder, Response, header, redirect};
 use url::{Host, Url};
 
 pub use allow::{Allow, BadAllow};
@@ -129,7 +129,33 @@ impl Fetcher {
     /// # Errors
     /// [`FetchError`].
     pub async fn fetch(&self, url: &str, accept: &[&str]) -> Result<Fetched, FetchError> {
-        self.in_time(async { self.collect(self.open(parse(url)?).await?, accept).await }).await
+        let work = async { self.collect(self.open(parse(url)?).await?, accept).await };
+        self.in_time(self.limits.timeout, work).await
+    }
+
+    /// Sends bytes to a URL and returns the status of the answer, whatever it is; its body is not read.
+    /// Redirects are not followed: whoever moves says so by changing the address with us.
+    ///
+    /// # Errors
+    /// [`FetchError::InvalidUrl`], [`FetchError::Unreachable`], and [`FetchError::TimedOut`] after
+    /// `within` or the fetcher's own bound, whichever is shorter.
+    pub async fn post(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        body: Bytes,
+        within: Duration,
+    ) -> Result<u16, FetchError> {
+        let send = async {
+            let url = parse(url)?;
+            self.judge_literal(&url)?;
+            let mut request = self.client.post(url).body(body);
+            for (name, value) in headers {
+                request = request.header(*name, value);
+            }
+            Ok(self.send(request).await?.status().as_u16())
+        };
+        self.in_time(within.min(self.limits.timeout), send).await
     }
 
     /// Whether a URL leads where the fetcher may go, as far as can be told without going there.
@@ -139,15 +165,17 @@ impl Fetcher {
     pub async fn check(&self, url: &str) -> Result<(), FetchError> {
         let url = parse(url)?;
         let Some(Host::Domain(name)) = url.host() else { return self.judge_literal(&url) };
-        let resolved = self.in_time(async { Ok(self.guard.addresses(name).await) }).await?;
+        let look = async { Ok(self.guard.addresses(name).await) };
+        let resolved = self.in_time(self.limits.timeout, look).await?;
         resolved.map(drop).map_err(|_| FetchError::Unreachable)
     }
 
     async fn in_time<T>(
         &self,
+        span: Duration,
         work: impl Future<Output = Result<T, FetchError>> + Send,
     ) -> Result<T, FetchError> {
-        let deadline = self.clock.now().plus(self.limits.timeout);
+        let deadline = self.clock.now().plus(span);
         tokio::select! {
             biased;
             done = work => done,
@@ -159,7 +187,7 @@ impl Fetcher {
     async fn open(&self, mut url: Url) -> Result<Response, FetchError> {
         for _ in 0..=HOPS {
             self.judge_literal(&url)?;
-            let answer = self.get(url.clone()).await?;
+            let answer = self.send(self.client.get(url.clone())).await?;
             let status = answer.status();
             let location = answer.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());
             match location.filter(|_| status.is_redirection()) {
@@ -175,8 +203,8 @@ impl Fetcher {
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the guarded fetcher")]
-    async fn get(&self, url: Url) -> Result<Response, FetchError> {
-        self.client.get(url).send().await.map_err(|error| {
+    async fn send(&self, request: RequestBuilder) -> Result<Response, FetchError> {
+        request.send().await.map_err(|error| {
             let reason = error.without_url();
             tracing::debug!(?reason, "a caller's URL could not be reached");
             FetchError::Unreachable

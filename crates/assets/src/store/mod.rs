@@ -57,10 +57,12 @@ pub struct Stored {
     pub hash: [u8; 32],
     /// What they are, found by looking at them.
     pub media_type: &'static str,
-    /// Pixels across, of a picture.
+    /// Pixels across, of a picture or a clip.
     pub width: Option<u32>,
-    /// Pixels down, of a picture.
+    /// Pixels down, of a picture or a clip.
     pub height: Option<u32>,
+    /// Length in milliseconds, of a clip or a sound.
+    pub millis: Option<u64>,
     /// The bytes themselves where they are few ([`INLINE_MAX`]).
     pub inline: Option<Bytes>,
 }

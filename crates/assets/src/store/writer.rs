@@ -11,7 +11,10 @@ use std::{
 };
 
 use super::{Store, Stored};
-use crate::sniff::{self, Facts};
+use crate::{
+    measure::Mp4,
+    sniff::{self, Facts},
+};
 
 /// Blobs up to this size are handed back with [`Stored`].
 pub const INLINE_MAX: usize = 256 * 1024;
@@ -41,6 +44,7 @@ pub struct BlobWriter {
     total: u64,
     hasher: Hasher,
     facts: Option<Facts>,
+    movie: Mp4,
     upload: Option<Box<dyn MultipartUpload>>,
     /// A write failed or was cancelled midway: the blob cannot be whole any more.
     broken: bool,
@@ -70,6 +74,7 @@ impl BlobWriter {
             total: 0,
             hasher: Hasher::new(),
             facts: None,
+            movie: Mp4::default(),
             upload: None,
             broken: false,
         }
@@ -93,6 +98,7 @@ impl BlobWriter {
             return Err(SinkError::TooLarge { limit: self.max_bytes });
         }
         self.hasher.update(&bytes);
+        self.movie.feed(&bytes);
         self.collect(bytes);
         while self.pending_bytes > self.part {
             let part = self.cut_part();
@@ -136,6 +142,7 @@ impl BlobWriter {
     }
 
     fn stored(self, facts: Facts, inline: Option<Bytes>) -> Stored {
+        let facts = facts.of_whole(self.movie.finish(), self.total);
         Stored {
             id: self.id,
             bytes: self.total,
@@ -143,6 +150,7 @@ impl BlobWriter {
             media_type: facts.media_type,
             width: facts.width,
             height: facts.height,
+            millis: facts.millis,
             inline,
         }
     }

@@ -5,6 +5,8 @@
 #![expect(clippy::missing_panics_doc, reason = "a check that fails panics; that is what it is for")]
 
 pub mod fingerprints;
+pub mod guard;
+pub mod lots;
 pub mod turns;
 
 use std::{

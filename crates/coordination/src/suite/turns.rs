@@ -231,3 +231,35 @@ pub async fn the_load_is_told(turns: &dyn Turns, clock: &ManualClock) {
     assert_eq!((load.in_flight, load.calls_in_window, load.waiting), (0, 1, 0));
     assert_eq!(load.free_at, None);
 }
+
+/// Where a vendor counts every request, a turn holds a slot until it is dropped.
+pub async fn a_turn_holds_a_slot_where_every_request_does(turns: &dyn Turns) {
+    let limits = Limits { slot: SlotUse::Request, ..limits(Some(2), &[]) };
+    let lease = turns.try_lease("a", &limits).await;
+    let turn = turns.turn("a", &limits, None).await;
+    assert!(lease.is_ok() && turn.is_ok());
+    assert_eq!(turns.load("a", &limits).await.in_flight, 2);
+    assert!(turns.try_lease("a", &limits).await.is_err(), "both slots are taken");
+    let mut waits = start(turns.turn("a", &limits, None));
+    assert!(now(&mut waits).await.is_none());
+    drop(turn);
+    assert!(matches!(now(&mut waits).await, Some(Ok(_))), "a dropped turn frees its slot");
+    assert_eq!(turns.load("a", &limits).await.in_flight, 1, "so does one that nobody kept");
+}
+
+/// Where a vendor counts paid calls alone, reads wait for no window, but for a pause.
+pub async fn uncounted_turns_wait_for_no_window(turns: &dyn Turns, clock: &ManualClock) {
+    let limits = Limits { count_reads: false, ..limits(None, &[(60, 1)]) };
+    assert!(turns.try_lease("a", &limits).await.is_ok());
+    assert!(turns.try_lease("a", &limits).await.is_err(), "the window is full");
+    for _ in 0..3 {
+        assert!(turns.turn("a", &limits, None).await.is_ok());
+    }
+    turns.pause("a", clock.now().plus(SECOND)).await;
+    let mut waits = start(turns.turn("a", &limits, None));
+    assert!(now(&mut waits).await.is_none(), "the vendor said: slow down");
+    clock.advance(SECOND);
+    assert!(matches!(now(&mut waits).await, Some(Ok(_))));
+    clock.advance(Duration::from_secs(60));
+    assert!(turns.try_lease("a", &limits).await.is_ok(), "turns did not count");
+}
