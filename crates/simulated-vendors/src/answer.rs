@@ -62,6 +62,11 @@ impl Answer {
         }
     }
 
+    /// A status that has no body.
+    pub(crate) fn empty(status: StatusCode) -> Self {
+        Self { status, headers: HeaderMap::new(), frames: Vec::new(), ending: Ending::Whole }
+    }
+
     pub(crate) fn reset() -> Self {
         let mut answer = Self::new(StatusCode::OK, "text/plain", Vec::new());
         answer.ending = Ending::Reset;

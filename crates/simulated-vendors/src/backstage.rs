@@ -1,42 +1,38 @@
-//! What every simulated vendor has behind its counter, whatever it sells: its clock, books, limits, faults and
-//! request log; and what the control port needs from a vendor.
+//! What every simulated vendor has behind its counter, whatever it sells: its clock, limits, faults, request log and
+//! settings; and what the control port needs from a vendor. The books are each vendor's own, for one sells by the piece
+//! and the next by the month.
 
-use std::{fmt, io, path::Path, sync::Arc};
+use std::{fmt, io, sync::Arc};
 
-use serde_json::Value;
+use parking_lot::RwLock;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
 
 use crate::{
-    books::Books,
     clock::{Clock, VendorClock},
+    control::Outcome,
     faults::Faults,
-    keys::KeyId,
     limits::Limiter,
-    money::Micros,
     requests::RequestLog,
+    server::Received,
 };
 
 #[derive(Debug)]
 pub(crate) struct Backstage {
     pub(crate) clock: VendorClock,
-    pub(crate) books: Arc<Books>,
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) faults: Faults,
     pub(crate) requests: RequestLog,
 }
 
 impl Backstage {
-    pub(crate) fn open(
-        clock: Arc<dyn Clock>,
-        offset_ms: i64,
-        journal: Option<&Path>,
-    ) -> io::Result<Self> {
-        Ok(Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, offset_ms: i64) -> Self {
+        Self {
             clock: VendorClock::new(clock, offset_ms),
-            books: Arc::new(Books::open(journal)?),
             limiter: Arc::default(),
             faults: Faults::default(),
             requests: RequestLog::default(),
-        })
+        }
     }
 }
 
@@ -50,16 +46,58 @@ pub(crate) trait Vendor: fmt::Debug + Send + Sync + 'static {
     fn merge_settings(&self, change: Value) -> Result<(), String>;
     /// The settings of the start again.
     fn restore_settings(&self);
-    fn account(&self, key: &str) -> KeyId;
-    fn opening_balance(&self) -> Micros;
+    /// The books: `charges` after that number, `keys`, and whatever else this vendor keeps.
+    fn books(&self, since: u64) -> Map<String, Value>;
+    fn reset_books(&self) -> io::Result<()>;
+    /// No charge can be made from here on.
+    fn close_books(&self);
+    /// A control that this vendor has and others have not.
+    fn own_control(&self, request: &Received) -> Option<Outcome>;
+}
+
+/// Settings that can be changed while the vendor runs, and put back.
+#[derive(Debug)]
+pub(crate) struct Knobs<S> {
+    now: RwLock<Arc<S>>,
+    at_start: Arc<S>,
+}
+
+impl<S: Serialize + DeserializeOwned> Knobs<S> {
+    pub(crate) fn new(settings: S) -> Self {
+        let at_start = Arc::new(settings);
+        Self { now: RwLock::new(Arc::clone(&at_start)), at_start }
+    }
+
+    pub(crate) fn get(&self) -> Arc<S> {
+        Arc::clone(&self.now.read())
+    }
+
+    pub(crate) fn document(&self) -> Value {
+        serde_json::to_value(self.get().as_ref()).unwrap_or_default()
+    }
+
+    pub(crate) fn merge(&self, change: Value) -> Result<(), String> {
+        let mut settings = self.now.write();
+        let mut document =
+            serde_json::to_value(settings.as_ref()).map_err(|error| error.to_string())?;
+        merge(&mut document, change);
+        *settings = Arc::new(serde_json::from_value(document).map_err(|error| error.to_string())?);
+        Ok(())
+    }
+
+    /// The settings of the start again, which are answered.
+    pub(crate) fn restore(&self) -> Arc<S> {
+        *self.now.write() = Arc::clone(&self.at_start);
+        Arc::clone(&self.at_start)
+    }
 }
 
 /// A JSON merge patch, RFC 7386.
-pub(crate) fn merge(target: &mut Value, change: Value) {
+fn merge(target: &mut Value, change: Value) {
     match change {
         Value::Object(change) => {
             if !target.is_object() {
-                *target = Value::Object(serde_json::Map::new());
+                *target = Value::Object(Map::new());
             }
             if let Value::Object(target) = target {
                 for (name, value) in change {

@@ -4,13 +4,14 @@
 //! | request | what it does |
 //! | --- | --- |
 //! | `GET /healthz` | `{"status": "ok", "vendor": ...}` |
-//! | `GET /books` | `charges` (each a [`Charge`](crate::Charge); `?since=ID` leaves out those up to that one), `keys` with `balance_micros`, `spent_micros`, `charges`; counts of `requests` |
+//! | `GET /books` | `charges` (`?since=ID` leaves out those up to that one), `keys` with how each stands, counts of `requests`; more where a vendor has more |
 //! | `GET /requests` | the recent requests, one by one, with the status answered and the fault injected |
 //! | `GET`, `PUT /settings` | the vendor's settings; a change is a JSON merge patch (RFC 7386) |
 //! | `GET`, `POST`, `DELETE /faults` | the script; one [`Fault`] or a list is added at its end |
 //! | `GET`, `POST /clock` | `{"set": RFC3339}`, `{"advance_ms": N}` or `{"follow": OFFSET_MS}` |
-//! | `POST /balance` | `{"key": ..., "micros": N}` sets, `{"key": ..., "add_micros": N}` tops up |
 //! | `POST /reset` | empties books, script, log and windows; settings and clock as at the start |
+//!
+//! A vendor adds its own: [`zekron`](crate::zekron) a balance to set, [`zsky`](crate::zsky) overage and suspensions.
 
 use std::{str::FromStr, sync::Arc};
 
@@ -23,7 +24,6 @@ use crate::{
     backstage::Vendor,
     clock::{self, ClockCommand},
     faults::Fault,
-    money::Micros,
     server::{Received, Service},
 };
 
@@ -37,16 +37,6 @@ pub(crate) struct Control<V>(pub(crate) Arc<V>);
 enum OneOrMany {
     One(Fault),
     Many(Vec<Fault>),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BalanceCommand {
-    key: String,
-    /// The balance to have.
-    micros: Option<Micros>,
-    /// What to add to it.
-    add_micros: Option<Micros>,
 }
 
 impl<V: Vendor> Service for Control<V> {
@@ -66,7 +56,8 @@ impl<V: Vendor> Service for Control<V> {
     }
 }
 
-type Outcome = Result<Value, (StatusCode, String)>;
+/// What a control answers.
+pub(crate) type Outcome = Result<Value, (StatusCode, String)>;
 
 impl<V: Vendor> Control<V> {
     fn answer(&self, request: &Received) -> Outcome {
@@ -99,25 +90,20 @@ impl<V: Vendor> Control<V> {
                 stage.clock.obey(&parse::<ClockCommand>(request)?);
                 Ok(self.time())
             }
-            (&Method::POST, "/balance") => self.set_balance(parse(request)?),
             (&Method::POST, "/reset") => self.reset(),
-            _ => Err((StatusCode::NOT_FOUND, "no such control".to_owned())),
+            _ => self
+                .0
+                .own_control(request)
+                .unwrap_or_else(|| Err((StatusCode::NOT_FOUND, "no such control".to_owned()))),
         }
     }
 
     /// `?since=ID` leaves out the charges up to that one.
     fn books(&self, query: &str) -> Value {
-        let stage = self.0.backstage();
-        let since = parameter(query, "since").unwrap_or(0_u64);
-        let mut charges = stage.books.charges();
-        charges.retain(|charge| charge.id > since);
-        let charges: Vec<_> = charges.iter().map(AsRef::as_ref).collect();
-        json!({
-            "vendor": self.0.name(),
-            "charges": charges,
-            "keys": stage.books.standings(),
-            "requests": stage.requests.counts(),
-        })
+        let mut books = self.0.books(parameter(query, "since").unwrap_or(0_u64));
+        books.insert("vendor".to_owned(), json!(self.0.name()));
+        books.insert("requests".to_owned(), json!(self.0.backstage().requests.counts()));
+        Value::Object(books)
     }
 
     fn time(&self) -> Value {
@@ -125,26 +111,10 @@ impl<V: Vendor> Control<V> {
         json!({ "now": clock::date(now).to_rfc3339(), "now_ms": now })
     }
 
-    fn set_balance(&self, command: BalanceCommand) -> Outcome {
-        let books = &self.0.backstage().books;
-        let key = self.0.account(&command.key);
-        let now = books.standing(&key, self.0.opening_balance()).balance_micros;
-        let wanted = match (command.micros, command.add_micros) {
-            (Some(micros), None) => micros,
-            (None, Some(more)) => now.plus(more),
-            _ => return Err(bad_request("give either `micros` or `add_micros`")),
-        };
-        let standing = books
-            .set_balance(&key, wanted)
-            .map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
-        Ok(json!(standing))
-    }
-
     fn reset(&self) -> Outcome {
         let stage = self.0.backstage();
-        stage
-            .books
-            .reset()
+        self.0
+            .reset_books()
             .map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
         stage.faults.clear();
         stage.requests.clear();
@@ -154,11 +124,11 @@ impl<V: Vendor> Control<V> {
     }
 }
 
-fn bad_request(message: impl Into<String>) -> (StatusCode, String) {
+pub(crate) fn bad_request(message: impl Into<String>) -> (StatusCode, String) {
     (StatusCode::BAD_REQUEST, message.into())
 }
 
-fn parse<T: DeserializeOwned>(request: &Received) -> Result<T, (StatusCode, String)> {
+pub(crate) fn parse<T: DeserializeOwned>(request: &Received) -> Result<T, (StatusCode, String)> {
     let Ok(body) = &request.body else {
         return Err((StatusCode::PAYLOAD_TOO_LARGE, "the body is too large".to_owned()));
     };

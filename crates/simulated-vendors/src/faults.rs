@@ -75,13 +75,19 @@ pub enum FaultKind {
     BadPicture,
     /// 200 and nothing.
     EmptyBody,
+    /// The job that this call makes ends as failed.
+    JobFailed,
+    /// The job that this call makes is stopped when its output is checked.
+    JobBlocked,
+    /// The job that this call makes never ends.
+    JobStuck,
 }
 
 /// The kind of path that a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PathClass {
-    /// Either dialect's generation.
+    /// A generation, in any dialect and of any kind.
     Generate,
     /// A picture by token or storage address.
     Images,
@@ -89,6 +95,30 @@ pub enum PathClass {
     Balance,
     /// The history.
     Generations,
+    /// A job's state, or its end.
+    Jobs,
+    /// The counters of an allowance.
+    Usage,
+    /// A new key for an old one.
+    Rotate,
+    /// A result on the storage host.
+    Results,
+}
+
+impl PathClass {
+    /// The name as a script gives it and as the request log counts it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Generate => "generate",
+            Self::Images => "images",
+            Self::Balance => "balance",
+            Self::Generations => "generations",
+            Self::Jobs => "jobs",
+            Self::Usage => "usage",
+            Self::Rotate => "rotate",
+            Self::Results => "results",
+        }
+    }
 }
 
 /// A fault and how it strikes.
@@ -251,7 +281,10 @@ impl Fault {
             | FaultKind::UnknownFields
             | FaultKind::WrongMime
             | FaultKind::MissingCost
-            | FaultKind::BadPicture => {}
+            | FaultKind::BadPicture
+            | FaultKind::JobFailed
+            | FaultKind::JobBlocked
+            | FaultKind::JobStuck => {}
         }
         answer
     }

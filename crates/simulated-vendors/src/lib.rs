@@ -14,17 +14,20 @@
 //!   and mislabels ([`FaultKind`]); whether a charge stands is part of each kind's definition.
 //! * **Time and chance are parameters.** Its clock is its own and can be set; its randomness comes from a seed.
 //!
-//! What the vendors share lies beside their modules: `books` and `journal`, `clock`, `faults`, `limits`, `pictures`, `server` and
-//! `control`. A vendor is a module like [`zekron`] that brings its routes, shapes and settings.
+//! What the vendors share lies beside their modules: `books` and `journal`, `clock`, `faults`, `limits`, `pictures`, `clips`,
+//! `server` and `control`. A vendor is a module like [`zekron`] or [`zsky`] that brings its routes, shapes, books where they
+//! are of another kind, and settings.
 
 mod answer;
 mod backstage;
 mod books;
+mod clips;
 mod clock;
 mod control;
 mod faults;
 mod journal;
 mod keys;
+mod latency;
 mod limits;
 mod money;
 mod pictures;
@@ -33,6 +36,7 @@ mod running;
 mod server;
 mod vendors;
 pub mod zekron;
+pub mod zsky;
 
 pub use self::{
     books::Charge,
@@ -44,4 +48,5 @@ pub use self::{
     running::{Placement, Running},
     vendors::{NAMES, Vendors, VendorsSettings},
     zekron::Zekron,
+    zsky::Zsky,
 };

@@ -19,6 +19,8 @@ pub struct Placement {
     pub api: SocketAddr,
     /// The control port.
     pub control: SocketAddr,
+    /// Where results lie, for a vendor that keeps them on a host of their own.
+    pub results: SocketAddr,
     /// The folder of its state.
     pub state_dir: Option<PathBuf>,
     /// The clock that its own follows.
@@ -28,7 +30,13 @@ pub struct Placement {
 impl Default for Placement {
     fn default() -> Self {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { api: free, control: free, state_dir: None, clock: Arc::new(SystemClock) }
+        Self {
+            api: free,
+            control: free,
+            results: free,
+            state_dir: None,
+            clock: Arc::new(SystemClock),
+        }
     }
 }
 
@@ -39,11 +47,17 @@ impl Placement {
         Self { state_dir: Some(state_dir.into()), ..self }
     }
 
-    /// The same, on two ports of loopback: the API on the first, its control on the next.
+    /// The same, on ports of loopback: the API on the first, its control on the next, and results on the third for a
+    /// vendor that has another host for them.
     #[must_use]
     pub fn on_ports(self, api: u16) -> Self {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Self { api: loopback(api), control: loopback(api.saturating_add(1)), ..self }
+        Self {
+            api: loopback(api),
+            control: loopback(api.saturating_add(1)),
+            results: loopback(api.saturating_add(2)),
+            ..self
+        }
     }
 }
 
@@ -116,6 +130,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.tasks.stop.cancel();
         // Tasks end when they are next polled; the books must be shut before that, for whoever opens them next.
-        self.vendor.backstage().books.close();
+        self.vendor.close_books();
     }
 }

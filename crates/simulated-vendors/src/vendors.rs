@@ -8,6 +8,7 @@ use crate::{
     clock::{Clock, SystemClock},
     running::{Placement, Running},
     zekron::{self, Zekron},
+    zsky::{self, Zsky},
 };
 
 /// The settings of every vendor.
@@ -16,10 +17,15 @@ use crate::{
 pub struct VendorsSettings {
     /// Zekron's.
     pub zekron: zekron::Settings,
+    /// ZSky's.
+    pub zsky: zsky::Settings,
 }
 
 /// The names by which [`Vendors::start_one`] knows the vendors, in the order of their ports.
-pub const NAMES: [&str; 1] = ["zekron"];
+pub const NAMES: [&str; 2] = ["zekron", "zsky"];
+
+/// How far from the port base the ports of each vendor begin.
+const OFFSETS: [u16; 2] = [0, 2];
 
 /// The running vendors. Dropping them stops them.
 #[derive(Debug)]
@@ -28,8 +34,8 @@ pub struct Vendors {
 }
 
 impl Vendors {
-    /// Starts every vendor. From `port_base` P Zekron has its API on P and its control on P+1; P+2 to P+7 are kept for
-    /// the others. Without it all ports are free ones. Each keeps its state in a folder of its own under `state_dir`.
+    /// Starts every vendor. From `port_base` P Zekron has its API on P and its control on P+1; ZSky its API on P+2, its
+    /// control on P+3 and its results on P+4; P+5 to P+7 are kept for others. Without it all ports are free ones. Each keeps its state in a folder of its own under `state_dir`.
     pub async fn start(
         port_base: Option<u16>,
         state_dir: Option<PathBuf>,
@@ -37,7 +43,7 @@ impl Vendors {
     ) -> io::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mut running = Vec::with_capacity(NAMES.len());
-        for (name, offset) in NAMES.into_iter().zip((0_u16..).step_by(2)) {
+        for (name, offset) in NAMES.into_iter().zip(OFFSETS) {
             let mut placement = Placement { clock: Arc::clone(&clock), ..Placement::default() };
             if let Some(base) = port_base {
                 if base.checked_add(7).is_none() {
@@ -59,6 +65,7 @@ impl Vendors {
     ) -> io::Result<Running> {
         match name {
             "zekron" => Zekron::start(settings.zekron, placement).await,
+            "zsky" => Zsky::start(settings.zsky, placement).await,
             _ => Err(invalid(&format!("there is no simulated vendor {name:?}"))),
         }
     }

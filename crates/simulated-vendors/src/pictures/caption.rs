@@ -25,6 +25,8 @@ pub(crate) struct Caption<'a> {
     pub(crate) text: &'a str,
     pub(crate) signature: &'a str,
     pub(crate) seed: u64,
+    /// The size that is told.
+    pub(crate) size: (u32, u32),
     pub(crate) accent: Rgb,
     /// Whether the picture may bring a caption of its own, which must not shine through.
     pub(crate) over_letters: bool,
@@ -33,7 +35,7 @@ pub(crate) struct Caption<'a> {
 /// Writes the caption over the foot of the picture. A picture without its caption is better than none, so a font
 /// that cannot be read is no error.
 pub(crate) fn write(image: &mut RgbImage, caption: &Caption<'_>) {
-    let Caption { text, signature, seed, accent, over_letters } = *caption;
+    let Caption { text, signature, seed, size, accent, over_letters } = *caption;
     let Ok(font) = FontRef::try_from_slice(FONT) else { return };
     let (width, height) = (image.width() as f32, image.height() as f32);
     let unit = width.min(height);
@@ -55,7 +57,7 @@ pub(crate) fn write(image: &mut RgbImage, caption: &Caption<'_>) {
     let pen = Pen { font: &font, size: small, colour: Rgb::WHITE, alpha: 0.72 };
     let foot = height - margin;
     pen.write(image, signature, margin, foot);
-    let note = format!("{}×{}  ·  seed {:08x}", image.width(), image.height(), seed as u32);
+    let note = format!("{}×{}  ·  seed {:08x}", size.0, size.1, seed as u32);
     let signed = pen.measure(signature);
     let noted = pen.measure(&note);
     if signed + noted + 3.0 * margin < width {

@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use self::{padded::Padding, sources::Sources};
+use crate::clips::Script;
 
 /// A picture's format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -49,6 +50,15 @@ impl Format {
             Self::Png => "image/png",
             Self::Jpeg => "image/jpeg",
             Self::Webp => "image/webp",
+        }
+    }
+
+    /// How the name of such a file ends.
+    pub(crate) fn extension(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Jpeg => "jpg",
+            Self::Webp => "webp",
         }
     }
 }
@@ -132,7 +142,7 @@ impl Picture {
     }
 }
 
-const REMEMBERED: usize = 4;
+pub(crate) const REMEMBERED: usize = 4;
 
 #[derive(Debug)]
 pub(crate) struct Studio {
@@ -140,6 +150,7 @@ pub(crate) struct Studio {
     padding: Padding,
     easels: Semaphore,
     recent: Mutex<VecDeque<(Brief, Picture)>>,
+    pub(crate) clips: Mutex<VecDeque<(Script, Bytes)>>,
 }
 
 impl Studio {
@@ -150,6 +161,7 @@ impl Studio {
             padding: Padding::default(),
             easels: Semaphore::new(cores),
             recent: Mutex::default(),
+            clips: Mutex::default(),
         })
     }
 
@@ -191,7 +203,7 @@ impl Studio {
         recent.iter().find(|(known, _)| known == brief).map(|(_, picture)| picture.clone())
     }
 
-    async fn at_an_easel<T: Send + 'static>(
+    pub(crate) async fn at_an_easel<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> Result<T, PictureError> + Send + 'static,
     ) -> Result<T, PictureError> {
@@ -207,11 +219,16 @@ impl Studio {
         let recipe = &brief.recipe;
         let sources = recipe.sources.iter().map(|hash| self.sources.read(hash));
         let sources = sources.collect::<Result<Vec<_>, _>>()?;
-        let image = scene::paint(brief, &sources);
+        let image = scene::paint(brief, &sources, (recipe.width, recipe.height));
         let bytes = encode(&image, recipe.format)
             .map_err(|error| PictureError::Broken(error.to_string()))?;
         Ok(Picture::whole(recipe.format.mime(), bytes))
     }
+}
+
+/// The picture of a prompt without any file around it; its caption tells the size of what it is part of.
+pub(crate) fn still(brief: &Brief, size: (u32, u32)) -> RgbImage {
+    scene::paint(brief, &[], size)
 }
 
 fn encode(image: &RgbImage, format: Format) -> image::ImageResult<Vec<u8>> {

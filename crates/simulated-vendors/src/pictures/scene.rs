@@ -65,8 +65,8 @@ const PAINTERS: [(&[&str], Painter); 5] = [
     ),
 ];
 
-/// Draws what the brief says.
-pub(crate) fn paint(brief: &Brief, sources: &[RgbImage]) -> RgbImage {
+/// Draws what the brief says; its caption tells that size, which is another than the picture's for a clip's still.
+pub(crate) fn paint(brief: &Brief, sources: &[RgbImage], size: (u32, u32)) -> RgbImage {
     let recipe = &brief.recipe;
     let prompt = brief.prompt.to_lowercase();
     let hash = blake3::hash(format!("{}\n{}", recipe.seed, brief.prompt).as_bytes());
@@ -92,6 +92,7 @@ pub(crate) fn paint(brief: &Brief, sources: &[RgbImage]) -> RgbImage {
     let over_letters = !sources.is_empty();
     let text = if over_letters { format!("Edit: {}", brief.prompt) } else { brief.prompt.clone() };
     let (signature, accent) = (brief.signature.as_str(), colours.accent(0));
-    caption::write(&mut image, &Caption { text: &text, signature, seed, accent, over_letters });
+    let caption = Caption { text: &text, signature, seed, size, accent, over_letters };
+    caption::write(&mut image, &caption);
     image
 }

@@ -3,7 +3,11 @@
 //! `preview` is `POST /api/v1/zekron-image-1:image-preview`, which answers with an address under `/storage`; `v1` is
 //! `POST /v1/generate` with the picture in the answer, and the picture by token, the balance and the history
 //! beside it. One key is one account: its balance and its limits are shared by both dialects, its history is `v1`'s alone.
+//!
+//! Its own control is `POST /balance`: `{"key": ..., "micros": N}` sets what a key has, `{"key": ..., "add_micros": N}`
+//! tops it up. A line of its books is a [`Charge`](crate::Charge).
 
+mod control;
 mod order;
 mod refusal;
 mod service;
@@ -13,18 +17,19 @@ mod work;
 
 use std::{io, sync::Arc};
 
-use parking_lot::RwLock;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-pub use self::settings::{ErrorCodes, Latency, Limits, PriceRange, Prices, Settings};
+pub use self::settings::{ErrorCodes, Limits, PriceRange, Prices, Settings};
+pub use crate::latency::Latency;
 use crate::{
-    backstage::{Backstage, Vendor, merge},
+    backstage::{Backstage, Knobs, Vendor},
+    books::Books,
     clock::ClockCommand,
-    keys::{ApiKey, KeyId},
-    money::Micros,
+    control::Outcome,
+    keys::ApiKey,
     pictures::Studio,
     running::{Bound, Placement, Running},
-    server::Tasks,
+    server::{Received, Tasks},
 };
 
 /// The simulated Zekron.
@@ -32,8 +37,8 @@ use crate::{
 pub struct Zekron {
     stage: Backstage,
     studio: Arc<Studio>,
-    settings: RwLock<Arc<Settings>>,
-    at_start: Arc<Settings>,
+    books: Arc<Books>,
+    knobs: Knobs<Settings>,
     own_url: String,
     tasks: Tasks,
 }
@@ -44,15 +49,15 @@ impl Zekron {
         let bound = Bound::at(&placement).await?;
         let folder = placement.state_dir.as_deref();
         let journal = folder.map(|folder| folder.join("zekron.journal.jsonl"));
-        let stage = Backstage::open(placement.clock, settings.clock_offset_ms, journal.as_deref())?;
+        let books = Books::open(journal.as_deref())?;
+        let stage = Backstage::new(placement.clock, settings.clock_offset_ms);
         let studio = Studio::open(folder.map(|folder| folder.join("sources")))?;
         let tasks = Tasks::default();
-        let settings = Arc::new(settings);
         let zekron = Arc::new(Self {
             stage,
             studio: Arc::new(studio),
-            settings: RwLock::new(Arc::clone(&settings)),
-            at_start: settings,
+            books: Arc::new(books),
+            knobs: Knobs::new(settings),
             own_url: bound.base_url()?,
             tasks: tasks.clone(),
         });
@@ -60,7 +65,7 @@ impl Zekron {
     }
 
     fn settings(&self) -> Arc<Settings> {
-        Arc::clone(&self.settings.read())
+        self.knobs.get()
     }
 }
 
@@ -74,33 +79,41 @@ impl Vendor for Zekron {
     }
 
     fn shown_settings(&self) -> Value {
-        let settings = self.settings();
-        let mut shown = serde_json::to_value(settings.as_ref()).unwrap_or_default();
+        let mut shown = self.knobs.document();
         if let Some(keys) = shown.get_mut("keys") {
-            *keys = settings.keys.iter().map(ApiKey::fingerprint).collect();
+            *keys = self.settings().keys.iter().map(ApiKey::fingerprint).collect();
         }
         shown
     }
 
     fn merge_settings(&self, change: Value) -> Result<(), String> {
-        let mut settings = self.settings.write();
-        let mut document =
-            serde_json::to_value(settings.as_ref()).map_err(|error| error.to_string())?;
-        merge(&mut document, change);
-        *settings = Arc::new(serde_json::from_value(document).map_err(|error| error.to_string())?);
-        Ok(())
+        self.knobs.merge(change)
     }
 
     fn restore_settings(&self) {
-        *self.settings.write() = Arc::clone(&self.at_start);
-        self.stage.clock.obey(&ClockCommand::Follow(self.at_start.clock_offset_ms));
+        let settings = self.knobs.restore();
+        self.stage.clock.obey(&ClockCommand::Follow(settings.clock_offset_ms));
     }
 
-    fn account(&self, key: &str) -> KeyId {
-        KeyId::of(key)
+    fn books(&self, since: u64) -> Map<String, Value> {
+        let mut charges = self.books.charges();
+        charges.retain(|charge| charge.id > since);
+        let charges: Vec<_> = charges.iter().map(AsRef::as_ref).collect();
+        Map::from_iter([
+            ("charges".to_owned(), json!(charges)),
+            ("keys".to_owned(), json!(self.books.standings())),
+        ])
     }
 
-    fn opening_balance(&self) -> Micros {
-        self.settings().starting_balance_micros
+    fn reset_books(&self) -> io::Result<()> {
+        self.books.reset()
+    }
+
+    fn close_books(&self) {
+        self.books.close();
+    }
+
+    fn own_control(&self, request: &Received) -> Option<Outcome> {
+        control::answer(self, request)
     }
 }

@@ -95,12 +95,7 @@ impl Service for Zekron {
     async fn handle(self: Arc<Self>, request: Received) -> Answer {
         let now_ms = self.now_ms();
         let place = Place::of(&request.path);
-        let class = place.as_ref().map_or("unknown", |place| match place.class() {
-            PathClass::Generate => "generate",
-            PathClass::Images => "images",
-            PathClass::Balance => "balance",
-            PathClass::Generations => "generations",
-        });
+        let class = place.as_ref().map_or("unknown", |place| place.class().name());
         let key = bearer(&request.headers).map(|key| KeyId::of(key).fingerprint);
         let method = request.method.as_str();
         let number = self.stage.requests.received(class, method, &request.path, key, now_ms);
@@ -198,8 +193,7 @@ impl Zekron {
                 self.picture(visit, token, Some(&key), oddity).await
             }
             Place::Balance => {
-                let standing =
-                    self.stage.books.standing(&key, visit.settings.starting_balance_micros);
+                let standing = self.books.standing(&key, visit.settings.starting_balance_micros);
                 Ok(shapes::balance(&standing, &self.telling(visit, oddity)))
             }
             Place::Generations => Ok(self.generations(visit, &request.query, &key, oddity)),
@@ -239,7 +233,7 @@ impl Zekron {
         let limit = parameter(query, "limit").unwrap_or(20_usize).clamp(1, 100);
         let offset = parameter(query, "offset").unwrap_or(0_usize);
         let dialect = Dialect::V1.name();
-        let (page, total) = self.stage.books.history(key, dialect, limit, offset);
+        let (page, total) = self.books.history(key, dialect, limit, offset);
         let has_more = offset.saturating_add(page.len()) < total;
         let pagination = Pagination { total, limit, offset, has_more };
         shapes::history(&page, pagination, &self.telling(visit, oddity))
@@ -253,7 +247,7 @@ impl Zekron {
         key: Option<&KeyId>,
         oddity: Option<FaultKind>,
     ) -> Result<Answer, Refusal> {
-        let charge = self.stage.books.find(token);
+        let charge = self.books.find(token);
         let charge = charge.filter(|charge| charge.dialect == visit.dialect.name());
         let charge = charge.ok_or_else(Refusal::not_found)?;
         if key.is_some_and(|key| key.hash != charge.account) {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     faults::FaultRate,
     keys::ApiKey,
+    latency::Latency,
     money::Micros,
     pictures::{Format, noise::mix},
 };
@@ -60,7 +61,7 @@ impl Default for Settings {
             limits: Limits::default(),
             prices: Prices::default(),
             price_noise_micros: 0,
-            latency_ms: Latency::default(),
+            latency_ms: Latency { min: 600, max: 1500 },
             image_format: Format::Jpeg,
             image_label: "image/png".to_owned(),
             picture_bytes: None,
@@ -144,31 +145,6 @@ impl Default for Prices {
             v1: v1.into_iter().map(named).collect(),
             preview: preview.into_iter().map(named).collect(),
         }
-    }
-}
-
-/// How long a picture takes, drawn evenly between the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Latency {
-    /// At least.
-    pub min: u64,
-    /// At most.
-    pub max: u64,
-}
-
-impl Default for Latency {
-    fn default() -> Self {
-        Self { min: 600, max: 1500 }
-    }
-}
-
-impl Latency {
-    /// No waiting.
-    pub const NONE: Self = Self { min: 0, max: 0 };
-
-    pub(crate) fn of(self, random: u64) -> u64 {
-        self.min.saturating_add(random % self.max.saturating_sub(self.min).saturating_add(1))
     }
 }
 

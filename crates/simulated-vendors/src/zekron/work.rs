@@ -106,10 +106,9 @@ impl Zekron {
         };
         let range = prices.get(&order.model).ok_or_else(Refusal::failed)?;
         let chars = order.prompt.chars().count();
-        let random = mix(settings.seed.wrapping_add(self.stage.books.tickets()));
+        let random = mix(settings.seed.wrapping_add(self.books.tickets()));
         let price = range.price(chars, settings.price_noise_micros, random);
-        self.stage
-            .books
+        self.books
             .reserve(key, settings.starting_balance_micros, price)
             .map_err(|_| Refusal::unpaid())
     }

@@ -1,15 +1,14 @@
-//! A customer of the simulated vendors, close enough to the wire to see how an answer ends.
+//! A customer of the simulated Zekron.
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::{HeaderMap, Request, client::conn::http1};
-use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use simulated_vendors::{
     Running,
     zekron::{Latency, Settings},
 };
-use tokio::{net::TcpStream, task::JoinSet};
+
+use crate::wire;
+pub(crate) use crate::wire::Reply;
 
 pub(crate) const KEY: &str = "zk_live_0123456789abcdef0123456789abcdef";
 pub(crate) const GENERATE: &str = "/v1/generate";
@@ -20,34 +19,7 @@ pub(crate) fn quick() -> Settings {
     Settings { latency_ms: Latency::NONE, ..Settings::default() }
 }
 
-/// What came back.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    /// The body, or why it broke off.
-    pub(crate) body: Result<Bytes, String>,
-}
-
-impl Reply {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(self.bytes()).unwrap()
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.body.as_ref().unwrap()
-    }
-
-    pub(crate) fn text(&self) -> &str {
-        std::str::from_utf8(self.bytes()).unwrap()
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-}
-
-/// One request on a connection of its own; an error when no answer came.
+/// One request with that key.
 pub(crate) async fn send(
     base: &str,
     method: &str,
@@ -55,22 +27,9 @@ pub(crate) async fn send(
     key: Option<&str>,
     body: impl Into<Bytes>,
 ) -> Result<Reply, String> {
-    let authority = base.strip_prefix("http://").unwrap();
-    let stream = TcpStream::connect(authority).await.unwrap();
-    let (mut sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
-    let mut driver = JoinSet::new();
-    driver.spawn(connection);
-    let mut request = Request::builder().method(method).uri(path).header("host", authority);
-    if let Some(key) = key {
-        request = request.header("authorization", format!("Bearer {key}"));
-    }
-    let request = request.body(Full::new(body.into())).unwrap();
-    let answer = sender.send_request(request).await.map_err(|error| format!("{error:?}"))?;
-    let (head, body) = answer.into_parts();
-    let body = body.collect().await.map(http_body_util::Collected::to_bytes);
-    let body = body.map_err(|error| format!("{error:?}"));
-    Ok(Reply { status: head.status.as_u16(), headers: head.headers, body })
+    let bearer = key.map(|key| format!("Bearer {key}"));
+    let headers: Vec<_> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
+    wire::send(base, method, path, &headers, body).await
 }
 
 /// A customer of one running vendor.

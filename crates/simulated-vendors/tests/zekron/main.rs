@@ -8,3 +8,5 @@ mod limits;
 mod preview;
 mod state;
 mod v1;
+#[path = "../wire/mod.rs"]
+mod wire;

@@ -105,7 +105,7 @@ async fn a_reset_empties_the_books_for_good_and_restores_the_settings() {
 
 #[tokio::test]
 async fn the_street_starts_whole_or_one_by_name() {
-    let settings = VendorsSettings { zekron: quick() };
+    let settings = VendorsSettings { zekron: quick(), ..VendorsSettings::default() };
     let folder = tempfile::tempdir().unwrap();
     let vendors =
         Vendors::start(None, Some(folder.path().to_owned()), settings.clone()).await.unwrap();
