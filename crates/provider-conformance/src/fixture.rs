@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, path::PathBuf, sync::Arc, time::Duration};
 
-use provider::{MicroUsd, Provider, Work};
+use provider::{Allowance, MicroUsd, Provider, Work};
 
 use crate::{Answer, Recorded};
 
@@ -58,4 +58,62 @@ pub trait Fixture: Clone + Debug + Send + Sync + 'static {
 
     /// Work for `golden_requests`, by name.
     fn golden_work(&self) -> Vec<(&'static str, Work)>;
+
+    /// The vendor's queue. A check demands it of every adapter whose submit answers with a ticket.
+    fn queue(&self) -> Option<Queue> {
+        None
+    }
+
+    /// How outputs come where nothing is kept. Demanded where a model advertises `no_retention`.
+    fn nothing_kept(&self) -> Option<NothingKept> {
+        None
+    }
+
+    /// How keys are rotated. Demanded where the description says that they can be.
+    fn rotation(&self) -> Option<Rotation> {
+        None
+    }
+
+    /// The allowances that [`answer`](Self::answer) tells. Demanded where the limits have some.
+    fn allowances(&self) -> Vec<Allowance> {
+        Vec::new()
+    }
+}
+
+/// A vendor's queue.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    /// Whether a request looks at a job.
+    pub is_poll: fn(&Recorded) -> bool,
+    /// Whether a request ends the keeping of a job.
+    pub is_delete: fn(&Recorded) -> bool,
+    /// Whether a request fetches an output.
+    pub is_fetch: fn(&Recorded) -> bool,
+    /// What a poll is answered while the job goes on, and the progress told with it; among them a state
+    /// that no page lists.
+    pub going: Vec<(Answer, Option<u8>)>,
+    /// What a poll is answered of a job that the safety check stopped, saying this.
+    pub blocked: fn(&str) -> Answer,
+    /// What a poll is answered of a job that failed, saying this.
+    pub failed: fn(&str) -> Answer,
+}
+
+/// How outputs come where nothing is kept.
+#[derive(Debug, Clone)]
+pub struct NothingKept {
+    /// Whether a submit asks for it.
+    pub is_asked: fn(&Recorded) -> bool,
+    /// Every shape in which [`Fixture::output`] may come with the answer.
+    pub answers: Vec<(&'static str, Answer)>,
+}
+
+/// How a key is rotated.
+#[derive(Debug, Clone)]
+pub struct Rotation {
+    /// Whether a request asks for it.
+    pub is_rotation: fn(&Recorded) -> bool,
+    /// The new key in `answers`.
+    pub key: &'static str,
+    /// Every shape in which it may come.
+    pub answers: Vec<(&'static str, Answer)>,
 }

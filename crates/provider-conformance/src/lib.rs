@@ -9,6 +9,9 @@
 //! advertised must be refused before a byte is sent. So nothing is skipped silently: where a vendor
 //! has no queue, no history or no rotation, the same check demands the refusal instead.
 //!
+//! A suite is worth what it catches. [`flaws`] breaks an adapter in one way at a time, and each check
+//! has to find the flaws that are its own: an adapter's `tests/broken.rs` is a list of them.
+//!
 //! The vendor is played by a raw HTTP/1 server ([`Vendor`]) on a port of the system's choice and a
 //! thread of its own. It can do what no HTTP library lets a server do: cut bodies, stall, flood,
 //! and reset connections before and after it has read a request.
@@ -23,12 +26,14 @@ mod answer;
 mod capture;
 pub mod checks;
 mod fixture;
+pub mod flaws;
+mod relay;
 mod sink;
 mod stage;
 mod vendor;
 
 pub use answer::{Answer, Ending};
-pub use fixture::{Fixture, Means};
+pub use fixture::{Fixture, Means, NothingKept, Queue, Rotation};
 pub use sink::{MemorySink, MemoryWriter, Turns};
 pub use vendor::{Recorded, Vendor};
 
@@ -48,6 +53,12 @@ macro_rules! conformance {
             no_second_submit_on_unknown dropped_future_leaves_no_task
             secret_never_in_debug_display_or_log vendor_error_text_never_in_public_message
             golden_requests golden_responses
+            job_is_followed_to_its_end vanished_job_is_not_found refused_poll_is_safe
+            blocked_job_is_final failed_job_tells_its_charge queued_submit_failure_is_unknown
+            delete_is_idempotent expired_address_is_issued_anew
+            other_hosts_get_no_credential nothing_kept_comes_inline
+            rotation_finds_the_key lost_rotation_is_unknown rotated_key_is_never_shown
+            allowances_are_told
         }
         $crate::conformance! { @status $fixture;
             maps_status_400 400, maps_status_401 401, maps_status_402 402, maps_status_403 403,

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use provider::{
     Call, Error, Finished, Lost, Model, Output, Polled, Provider, Recovered, Result, Submitted,
-    Timestamp, Work,
+    Ticket, Timestamp, Work,
 };
 
 use crate::{Answer, Ending, Fixture, Means, MemorySink, Recorded, Turns, Vendor};
@@ -83,6 +83,14 @@ impl Stage {
         self.provider.submit(self.call(), work, &mut sink).await
     }
 
+    /// The ticket of a submit, `None` where the vendor has no queue.
+    pub(crate) async fn ticket(&self) -> Option<Ticket> {
+        match self.submit(&self.work).await.expect("submitted work") {
+            Submitted::Finished(_) => None,
+            Submitted::Running(ticket) => Some(ticket),
+        }
+    }
+
     /// The error that a submit must end in.
     pub(crate) async fn refused(&self) -> Error {
         match self.submit(&self.work).await {
@@ -126,9 +134,14 @@ impl Stage {
         self.provider.recover(self.call(), &lost).await
     }
 
+    /// How many such requests the vendor has seen.
+    pub(crate) fn count(&self, such: impl Fn(&Recorded) -> bool) -> usize {
+        self.vendor.requests().iter().filter(|request| such(request)).count()
+    }
+
     /// How many submits the vendor has seen.
     pub(crate) fn submits<F: Fixture>(&self, fixture: &F) -> usize {
-        self.vendor.requests().iter().filter(|request| fixture.is_submit(request)).count()
+        self.count(|request| fixture.is_submit(request))
     }
 }
 

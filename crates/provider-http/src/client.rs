@@ -103,7 +103,11 @@ impl Client {
         } else {
             &self.direct
         };
-        let deadlines = self.settings.deadlines;
+        let mut deadlines = self.settings.deadlines;
+        if let Some(work) = request.work.filter(|work| *work > deadlines.first_byte) {
+            deadlines.total += work - deadlines.first_byte;
+            deadlines.first_byte = work;
+        }
         let ends = Instant::now() + deadlines.total;
         let sent = http.execute(request.into_http()?);
         let answered = timeout(deadlines.first_byte.min(deadlines.total), sent).await;

@@ -5,6 +5,9 @@
 //! found by `memchr`, decoded in place and handed on; everything else is copied into a small
 //! skeleton that serde reads afterwards, with the member's text replaced by its index.
 //!
+//! Where the vendor does not say which member it is, every long text that begins as base64 does is taken
+//! for one: by then it lies in the skeleton, is cut off there and read anew.
+//!
 //! The scanner does not validate: serde does, on the skeleton. It only has to know strings from the
 //! rest, and in valid JSON a string is a key exactly when a colon follows it.
 
@@ -50,9 +53,22 @@ enum State {
     Ending,
 }
 
+/// Which texts are lifted.
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    /// Those of the member with this name.
+    Named(&'static str),
+    /// Those of more than so many characters, as they are written.
+    Long(usize),
+}
+
 #[derive(Debug)]
 pub(crate) struct Scanner {
-    member: &'static str,
+    wanted: Wanted,
+    /// What was cut off the skeleton, to be read anew.
+    again: Vec<u8>,
+    /// Where the last long text began that is no base64; 0: none was met yet.
+    plain_text: usize,
     skeleton: Vec<u8>,
     skeleton_max: usize,
     state: State,
@@ -62,9 +78,21 @@ pub(crate) struct Scanner {
 }
 
 impl Scanner {
+    /// Lifts the texts of one member.
     pub(crate) fn new(member: &'static str, skeleton_max: usize) -> Self {
+        Self::wanting(Wanted::Named(member), skeleton_max)
+    }
+
+    /// Lifts whatever reads like base64 for more than so many characters.
+    pub(crate) fn long(longer_than: usize, skeleton_max: usize) -> Self {
+        Self::wanting(Wanted::Long(longer_than), skeleton_max)
+    }
+
+    fn wanting(wanted: Wanted, skeleton_max: usize) -> Self {
         Self {
-            member,
+            wanted,
+            again: Vec::new(),
+            plain_text: 0,
             skeleton: Vec::with_capacity(1024),
             skeleton_max,
             state: State::Plain,
@@ -87,8 +115,29 @@ impl Scanner {
     /// Uses up input until something is to be told.
     pub(crate) fn step(&mut self, input: &mut &[u8]) -> Result<Step, SkeletonTooLarge> {
         loop {
+            if !self.again.is_empty() {
+                let again = std::mem::take(&mut self.again);
+                let mut rest = &again[..];
+                let step = self.advance(&mut rest)?;
+                self.again = rest.to_vec();
+                if step != Step::More {
+                    return Ok(step);
+                }
+            }
+            let step = self.advance(input)?;
+            if step != Step::More || self.again.is_empty() {
+                return Ok(step);
+            }
+        }
+    }
+
+    fn advance(&mut self, input: &mut &[u8]) -> Result<Step, SkeletonTooLarge> {
+        loop {
             if self.state == State::Ending {
                 return self.end();
+            }
+            if !self.again.is_empty() {
+                return Ok(Step::More);
             }
             let Some(&next) = input.first() else { return Ok(Step::More) };
             match self.state {
@@ -136,7 +185,18 @@ impl Scanner {
     }
 
     fn text(&mut self, input: &mut &[u8], start: usize) -> Result<(), SkeletonTooLarge> {
-        let Some(at) = memchr2(b'"', b'\\', input) else { return self.keep(input, input.len()) };
+        let mut window = *input;
+        if let Wanted::Long(longer_than) = self.wanted
+            && self.plain_text != start
+        {
+            let missing = (longer_than + 1).saturating_sub(self.skeleton.len() - start);
+            if missing == 0 {
+                self.judge(start);
+                return Ok(());
+            }
+            window = &input[..missing.min(input.len())];
+        }
+        let Some(at) = memchr2(b'"', b'\\', window) else { return self.keep(input, window.len()) };
         let stop = input[at];
         self.keep(input, at + 1)?;
         self.state = match stop {
@@ -147,17 +207,28 @@ impl Scanner {
         Ok(())
     }
 
+    /// Decides of a text that has become long. Base64 is cut off the skeleton and read anew as a value.
+    fn judge(&mut self, start: usize) {
+        if is_base64_so_far(&self.skeleton[start..]) {
+            self.again = self.skeleton.split_off(start);
+            self.begin();
+        } else {
+            self.plain_text = start;
+        }
+    }
+
     /// Whether the string that has just ended and began at `start` is the member's name.
     fn is_member(&self, start: usize) -> bool {
+        let Wanted::Named(member) = self.wanted else { return false };
         let raw = &self.skeleton[start..self.skeleton.len() - 1];
-        if raw == self.member.as_bytes() {
+        if raw == member.as_bytes() {
             return true;
         }
         // A name may be written with escapes, six characters for one at most.
         memchr(b'\\', raw).is_some()
-            && raw.len() <= self.member.len() * 6
+            && raw.len() <= member.len() * 6
             && serde_json::from_slice::<String>(&self.skeleton[start - 1..])
-                .is_ok_and(|name| name == self.member)
+                .is_ok_and(|name| name == member)
     }
 
     fn begin(&mut self) {
@@ -277,6 +348,19 @@ impl Scanner {
         self.skeleton.extend_from_slice(bytes);
         Ok(())
     }
+}
+
+/// Whether the beginning of a JSON text reads like base64, a `data:` prefix and escapes included.
+fn is_base64_so_far(raw: &[u8]) -> bool {
+    let text = match raw.strip_prefix(b"data:") {
+        Some(rest) => match memchr(b',', rest) {
+            Some(comma) => &rest[comma + 1..],
+            None => return false,
+        },
+        None => raw,
+    };
+    // Beyond the alphabet: padding, the folds of wrapped text, and the backslash of an escape.
+    text.iter().all(|b| b.is_ascii_alphanumeric() || b"+/=\\ ".contains(b))
 }
 
 #[cfg(test)]

@@ -289,3 +289,73 @@ fn compare(
     }
     Ok(())
 }
+
+/// Feeds `document` to a scanner of long texts in pieces of one size.
+fn scan_long(document: &str, longer_than: usize, size: usize) -> (Value, Vec<Got>) {
+    let mut scanner = Scanner::long(longer_than, 1 << 20);
+    let (mut got, mut current) = (Vec::new(), Vec::new());
+    for mut piece in document.as_bytes().chunks(size) {
+        loop {
+            match scanner.step(&mut piece).unwrap() {
+                Step::More => break,
+                Step::Data(bytes) => current.extend_from_slice(&bytes),
+                Step::End(result) => {
+                    let bytes = std::mem::take(&mut current);
+                    got.push(result.is_ok().then_some(bytes));
+                }
+            }
+        }
+        assert!(piece.is_empty());
+    }
+    let skeleton = scanner.into_skeleton();
+    (serde_json::from_slice(&skeleton).unwrap(), got)
+}
+
+#[test]
+fn long_base64_is_lifted_under_any_name() {
+    // Has `+` and `/` in it, and no multiple of three bytes.
+    let bytes: Vec<u8> = (0..200_u8).map(|n| n.wrapping_mul(251) ^ 0x3e).collect();
+    let text = base64::engine::general_purpose::STANDARD.encode(&bytes);
+    assert!(text.contains('/') && text.contains('+'), "{text}");
+    for written in [
+        text.clone(),
+        text.replace('/', "\\/"),
+        text.replace('+', "\\u002b"),
+        text.trim_end_matches('=').to_owned(),
+        format!("data:image/webp;base64,{text}"),
+        format!("data:image\\/webp;base64,{text}"),
+        text.as_bytes()
+            .chunks(76)
+            .map(|line| str::from_utf8(line).unwrap())
+            .collect::<Vec<_>>()
+            .join("\\r\\n"),
+    ] {
+        let document = format!(
+            r#"{{"a":"{prose}","b":["{written}", 1, "short"],"{prose}":"dGlueQ==","url":"{url}"}}"#,
+            prose = "no base64, but long enough to be looked at",
+            url = "https://storage.example/x?signature=0123456789abcdef",
+        );
+        for size in 1..document.len() {
+            let (skeleton, got) = scan_long(&document, 32, size);
+            assert_eq!(got, [Some(bytes.clone())], "{size} {written}");
+            assert_eq!(skeleton["b"], json!(["0", 1, "short"]));
+            let whole: Value = serde_json::from_str(&document).unwrap();
+            assert_eq!((&skeleton["a"], &skeleton["url"]), (&whole["a"], &whole["url"]));
+        }
+    }
+}
+
+#[test]
+fn a_long_text_must_be_longer_than_said_and_stay_base64() {
+    for size in 1..40 {
+        let document = format!(r#"{{"x":"{}","y":"{}"}}"#, "A".repeat(32), "B".repeat(33));
+        let (skeleton, got) = scan_long(&document, 32, size);
+        assert_eq!(skeleton, json!({"x": "A".repeat(32), "y": "0"}), "{size}");
+        // 33 characters are no base64: the last group is short by more than padding.
+        assert_eq!(got, [None], "{size}");
+        let document =
+            format!(r#"{{"x":"{}, and prose","y":"{}"}}"#, "A".repeat(40), "B".repeat(40));
+        let (_, got) = scan_long(&document, 32, size);
+        assert_eq!(got, [None, Some([0x04, 0x10, 0x41].repeat(10))], "{size}");
+    }
+}

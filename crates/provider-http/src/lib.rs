@@ -12,7 +12,8 @@
 //! * **Redaction**: no header value, query or path reaches an error, a `Debug` or a log; a vendor's
 //!   own words are cut short and cleared of the credential ([`redact()`]).
 //! * **Streaming**: [`Response::take_base64`] lifts one large base64 member out of a JSON answer
-//!   while it arrives, at about the cost of copying it.
+//!   while it arrives, at about the cost of copying it; [`Response::take_long_base64`] does so where a
+//!   vendor does not say which member it is.
 //!
 //! It never retries. The one repetition that exists below it is safe: hyper sends a request anew
 //! when a pooled connection turns out to be closed *before anything was written*; then nothing was

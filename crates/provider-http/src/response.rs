@@ -30,6 +30,8 @@ pub struct Response {
     json_max: usize,
     body_max: u64,
     seen: u64,
+    /// What was looked at and still is to be told.
+    ahead: Bytes,
     received_at: Timestamp,
 }
 
@@ -40,6 +42,8 @@ pub struct Extracted {
     pub json: Vec<u8>,
     /// What became of each text, in the order of the document.
     pub taken: Vec<Taken>,
+    /// How many bytes came of each of them.
+    pub lengths: Vec<u64>,
 }
 
 /// What became of one lifted text.
@@ -73,6 +77,7 @@ impl Response {
             json_max: settings.json_max_bytes,
             body_max: settings.body_max_bytes,
             seen: 0,
+            ahead: Bytes::new(),
             received_at,
         }
     }
@@ -133,8 +138,28 @@ impl Response {
         Ok(body.freeze())
     }
 
+    /// How the body begins: at least `count` bytes, fewer only where it is shorter. They come again with
+    /// the rest. For answers whose label may lie.
+    pub async fn peek(&mut self, count: usize) -> Result<Bytes> {
+        while self.ahead.len() < count {
+            let Some(piece) = self.arriving().await? else { break };
+            self.ahead = match self.ahead.is_empty() {
+                true => piece,
+                false => [&self.ahead[..], &piece[..]].concat().into(),
+            };
+        }
+        Ok(self.ahead.clone())
+    }
+
     /// The next piece of the body, `None` at its end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        match std::mem::take(&mut self.ahead) {
+            ahead if ahead.is_empty() => self.arriving().await,
+            ahead => Ok(Some(ahead)),
+        }
+    }
+
+    async fn arriving(&mut self) -> Result<Option<Bytes>> {
         let (effect, operation) = (self.effect, self.operation);
         if self.inner.content_length().is_some_and(|length| length > self.body_max - self.seen) {
             return Err(error::too_large(effect, operation, self.body_max));
@@ -169,13 +194,32 @@ impl Response {
     /// When the body breaks off, stalls, is too large or no JSON. A text that is no base64 or cannot
     /// be kept is no error here: what it cost stands in the rest.
     pub async fn take_base64(
-        mut self,
+        self,
         member: &'static str,
         sink: &mut dyn OutputSink,
     ) -> Result<Extracted> {
-        let mut scanner = Scanner::new(member, self.json_max);
-        let mut ended = Vec::new();
+        let scanner = Scanner::new(member, self.json_max);
+        self.take(scanner, sink).await
+    }
+
+    /// The same for a vendor that does not say which member it is: every text of more than `longer_than`
+    /// characters that begins as base64 does is lifted out. A shorter one stays in the JSON.
+    ///
+    /// # Errors
+    /// As [`Response::take_base64`].
+    pub async fn take_long_base64(
+        self,
+        longer_than: usize,
+        sink: &mut dyn OutputSink,
+    ) -> Result<Extracted> {
+        let scanner = Scanner::long(longer_than, self.json_max);
+        self.take(scanner, sink).await
+    }
+
+    async fn take(mut self, mut scanner: Scanner, sink: &mut dyn OutputSink) -> Result<Extracted> {
+        let (mut ended, mut lengths) = (Vec::new(), Vec::new());
         let mut open = Open::Nothing;
+        let mut length = 0_u64;
         while let Some(piece) = self.chunk().await? {
             let mut rest = &piece[..];
             loop {
@@ -184,11 +228,14 @@ impl Response {
                     .map_err(|_| unreadable(self.effect, "more JSON than allowed"))?;
                 match step {
                     Step::More => break,
-                    Step::Data(bytes) => open.write(bytes, scanner.media_type(), sink).await,
-                    Step::End(Ok(())) => ended.push(std::mem::take(&mut open)),
-                    Step::End(Err(_)) => {
-                        open = Open::Nothing;
-                        ended.push(Open::Spoiled);
+                    Step::Data(bytes) => {
+                        length += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                        open.write(bytes, scanner.media_type(), sink).await;
+                    }
+                    Step::End(decoded) => {
+                        let whole = std::mem::take(&mut open);
+                        ended.push(if decoded.is_ok() { whole } else { Open::Spoiled });
+                        lengths.push(std::mem::take(&mut length));
                     }
                 }
             }
@@ -200,7 +247,7 @@ impl Response {
         for open in ended {
             taken.push(open.finish().await);
         }
-        Ok(Extracted { json, taken })
+        Ok(Extracted { json, taken, lengths })
     }
 
     fn header(&self, name: &HeaderName) -> Option<&str> {

@@ -172,3 +172,64 @@ async fn what_an_answer_cost_is_read_though_its_picture_cannot_be_kept() {
         extracted.taken
     );
 }
+
+#[tokio::test]
+async fn a_vendor_that_works_before_it_answers_is_waited_for() {
+    let vendor =
+        Vendor::start(|_| Answer::new(200, "application/json", "{}").ending(Ending::Silent));
+    let short = Duration::from_millis(50);
+    let deadlines = Deadlines { first_byte: short, ..Deadlines::default() };
+    let client = client(Settings { deadlines, ..Settings::default() });
+    let longer = Duration::from_millis(400);
+    let request = Request::paid("generate", url(&vendor.url()), "{}").works_for(longer);
+    let began = std::time::Instant::now();
+    let error = client.send(request).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    assert!(began.elapsed() >= longer, "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn long_base64_under_an_unknown_name_streams_into_the_sink() {
+    let picture = vec![7_u8; 300_000];
+    let (small, large) = (STANDARD.encode(vec![1_u8; 3000]), STANDARD.encode(&picture));
+    let body = format!(r#"{{"preview":"{small}","result":{{"data":"{large}"}},"job_id":"5f3"}}"#);
+    let vendor = Vendor::start(move |_| Answer::new(200, "application/json", body.clone()));
+    let settings = Settings { json_max_bytes: 4096, ..Settings::default() };
+    let request = Request::paid("generate", url(&vendor.url()), "{}");
+    let answer = client(settings).send(request).await.unwrap();
+    let mut sink = MemorySink::default();
+    let extracted = answer.take_long_base64(2048, &mut sink).await.unwrap();
+    assert_eq!(
+        String::from_utf8(extracted.json).unwrap(),
+        r#"{"preview":"0","result":{"data":"1"},"job_id":"5f3"}"#
+    );
+    assert_eq!(extracted.lengths, [3000, 300_000]);
+    let [_, Taken::Written(receipt)] = extracted.taken.as_slice() else {
+        panic!("{:?}", extracted.taken);
+    };
+    assert!(sink.bytes(receipt).unwrap() == picture);
+}
+
+#[tokio::test]
+async fn what_was_looked_at_comes_again() {
+    for body in ["", "RIFF", "RIFF and the rest of a picture"] {
+        let vendor = Vendor::start(move |_| Answer::new(200, "image/webp", body));
+        let client = client(Settings::default());
+        let mut answer = client.send(Request::read("image", url(&vendor.url()))).await.unwrap();
+        for _ in 0..2 {
+            let begin = answer.peek(12).await.unwrap();
+            assert!(begin.len() >= body.len().min(12) && body.as_bytes().starts_with(&begin));
+        }
+        let sink = MemorySink::default();
+        let mut writer = sink.writer();
+        let length = u64::try_from(body.len()).unwrap();
+        assert_eq!(answer.copy_to(&mut writer).await.unwrap(), length);
+        assert_eq!(writer.bytes, body.as_bytes());
+    }
+    let cut = Answer::new(200, "image/webp", "RIFF and the rest").ending(Ending::CutAfter(4));
+    let vendor = Vendor::start(move |_| cut.clone());
+    let request = Request::paid("generate", url(&vendor.url()), "{}");
+    let mut answer = client(Settings::default()).send(request).await.unwrap();
+    let error = answer.peek(12).await.unwrap_err();
+    assert_eq!(error.retry(), Retry::Unknown { ended: true });
+}

@@ -57,7 +57,10 @@ pub async fn golden_responses(fixture: &impl Fixture) {
 fn understood(stage: &Stage, submitted: &Result<Submitted>) -> String {
     match submitted {
         Ok(submitted) => format!("{submitted:#?}\noutputs written: {}\n", stage.sink.finished()),
-        Err(error) => format!("{error:#?}\n"),
+        Err(error) => {
+            let charge = error.charge().map(|charge| format!("{charge:#?}\n"));
+            format!("{error:#?}\n{}", charge.unwrap_or_default())
+        }
     }
 }
 

@@ -173,8 +173,8 @@ fn just_enough(model: &Model, plain: &Work) -> Vec<(String, Work)> {
     all
 }
 
-/// The body of the submit that this work becomes.
-async fn sent(fixture: &impl Fixture, work: &Work) -> Vec<u8> {
+/// The submit that this work becomes: its path, its headers but for the server's own name, its body.
+async fn sent(fixture: &impl Fixture, work: &Work) -> (String, Vec<(String, String)>, Vec<u8>) {
     let stage = Stage::good(fixture);
     let quoted = stage.provider.quote(stage.call(), work).await;
     assert!(quoted.is_ok(), "advertised and not quoted: {quoted:?}");
@@ -182,7 +182,9 @@ async fn sent(fixture: &impl Fixture, work: &Work) -> Vec<u8> {
     assert!(submitted.is_ok(), "advertised and refused: {submitted:?}");
     let mut requests = stage.vendor.requests();
     requests.retain(|request| fixture.is_submit(request));
-    requests.pop().expect("a submit was sent").body
+    let mut submit = requests.pop().expect("a submit was sent");
+    submit.headers.retain(|(name, _)| name != "host");
+    (submit.path, submit.headers, submit.body)
 }
 
 /// A finished job stays finished; a vendor without jobs refuses to be asked for one.
@@ -218,12 +220,12 @@ pub async fn cancel_is_idempotent(fixture: &impl Fixture) {
     }
 }
 
-fn stray() -> Ticket {
+pub(super) fn stray() -> Ticket {
     Ticket { reference: "zz-unknown".to_owned(), look_after: std::time::Duration::ZERO }
 }
 
 /// That what the vendor cannot do was refused, and the vendor heard of nothing but the submit.
-fn refuses<T: std::fmt::Debug>(stage: &Stage, result: Result<T>) {
+pub(super) fn refuses<T: std::fmt::Debug>(stage: &Stage, result: Result<T>) {
     let error = result.expect_err("what the vendor cannot do is refused");
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert_eq!(error.retry(), Retry::No);

@@ -39,7 +39,7 @@ pub async fn submit_finishes(fixture: &impl Fixture) {
     assert_eq!(stage.submits(fixture), 1);
 }
 
-async fn is_good(fixture: &impl Fixture, stage: &Stage, finished: &Finished) {
+pub(super) async fn is_good(fixture: &impl Fixture, stage: &Stage, finished: &Finished) {
     assert_eq!(finished.reference, Some(fixture.reference()));
     assert_eq!(finished.charge.amount, fixture.charge());
     assert!(finished.charge.certain, "the vendor said what it charged");

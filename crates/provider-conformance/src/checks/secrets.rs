@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Words that a vendor says and no caller may read.
-const WORDS: &str = "marzipan-internal-detail";
+pub(super) const WORDS: &str = "marzipan-internal-detail";
 
 /// Neither a success nor any failure shows the credential, though the vendor echoes it.
 pub async fn secret_never_in_debug_display_or_log(fixture: &impl Fixture) {
