@@ -41,6 +41,7 @@ fn begin(n: u64) -> Vec<Change> {
         at: NOW,
         idempotency: None,
         running: true,
+        worker: "wrk_1".to_owned(),
     };
     let attempt = NewAttempt {
         id: format!("att_{n:026}"),
@@ -80,6 +81,7 @@ fn settle(n: u64) -> Vec<Change> {
         hash: [7; 32],
         width: Some(1024),
         height: Some(1024),
+        millis: None,
         created_at: NOW,
         expires_at: Timestamp::from_millis(NOW.millis() + n.cast_signed()),
     };

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use provider::{Adjustments, Kind, MicroUsd, Timestamp};
 
 use crate::{
-    Asset, Failure, Idempotency, Key, KeyHash, Lost, Outcome, OutputRecord, Status, Team,
-    model::Remote,
+    Asset, DeliveryTried, Failure, Idempotency, Key, KeyHash, Lost, NewDelivery, Outcome,
+    OutputRecord, Status, StoredCredential, Team, Units, UnitsState, model::Remote,
 };
 
 /// One change of the records.
@@ -51,6 +51,28 @@ pub enum Change {
     Erase { generation: String },
     /// An asset is gone.
     DropAsset(String),
+    /// Something is to be told by webhook; nothing of an erased generation.
+    Delivery(Box<NewDelivery>),
+    /// A try of it is over.
+    DeliveryTried(Box<DeliveryTried>),
+    /// It shall be tried once more, now.
+    Redeliver { delivery: String, at: Timestamp },
+    /// A team's webhook secret, sealed; where it has one already only with `replace`.
+    WebhookSecret { team: String, sealed: String, replace: bool },
+    /// The process lives, and may be believed to until then.
+    Heartbeat { worker: String, until: Timestamp },
+    /// A dead process's open generations are another's from now on. Fails with
+    /// [`Error::Stale`](crate::Error::Stale) where it lives, or another one was first.
+    TakeOver { from: String, to: String, now: Timestamp },
+    /// Every open generation is this process's: for one that is certainly alone.
+    TakeAll { to: String },
+    /// What is known of an account's credential. None sealed keeps the one that is stored, if it comes
+    /// from the same configured one.
+    Credential(Box<StoredCredential>),
+    /// An attempt took units of its account's allowance.
+    TakeUnits(Box<Units>),
+    /// What became of them; used and free are final.
+    EndUnits { attempt: String, state: UnitsState },
     /// A request went to a vendor's account.
     Call { account: String, at: Timestamp },
     /// Calls, idempotency keys and holds older than this are of no use any more.
@@ -82,6 +104,8 @@ pub struct NewGeneration {
     pub idempotency: Option<Idempotency>,
     /// Whether it runs at once.
     pub running: bool,
+    /// The process that drives it.
+    pub worker: String,
 }
 
 /// An attempt as it is about to be sent.

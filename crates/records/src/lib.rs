@@ -16,21 +16,25 @@
 //! (`assets`): an asset here is a name and its facts.
 
 mod change;
+mod delivery;
 mod error;
 mod model;
 mod page;
 pub mod sqlite;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
+mod units;
 
 pub use change::{Booking, Change, EndAttempt, EndGeneration, NewAttempt, NewGeneration};
+pub use delivery::{Delivery, DeliveryState, DeliveryTried, NewDelivery};
 pub use error::{Error, Result};
 pub use model::{
     Asset, Attempt, AttemptState, Cost, Failure, Generation, Idempotency, Key, KeyHash,
-    LedgerEntry, Lost, Outcome, OutputRecord, Remote, Scope, Status, Team, Unfinished, Usage,
-    UsageRow,
+    LedgerEntry, Lost, Outcome, OutputRecord, Remote, Scope, Status, StoredCredential, Team,
+    Unfinished, Usage, UsageRow,
 };
 pub use page::{Cursor, Page};
+pub use units::{Judgement, Units, UnitsState};
 
 use provider::{Kind, MicroUsd, Timestamp};
 
@@ -85,6 +89,38 @@ pub trait Records: Send + Sync + std::fmt::Debug {
 
     /// When requests were sent to vendors' accounts since then, oldest first: `(account id, time)`.
     async fn calls_since(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>>;
+
+    /// Every account's credential as far as it was replaced.
+    async fn credentials(&self) -> Result<Vec<StoredCredential>>;
+    /// Processes that may be believed to live no longer.
+    async fn dead_workers(&self, now: Timestamp) -> Result<Vec<String>>;
+    /// What attempts took of allowances since then, oldest first, but for what was free again; from
+    /// before it whatever cost money or is not decided yet.
+    async fn units_since(&self, since: Timestamp) -> Result<Vec<Units>>;
+    /// What vendors' content checks said since then, in the order of sending.
+    async fn judged_since(&self, since: Timestamp) -> Result<Vec<Judgement>>;
+
+    /// The team's webhook secret as it was sealed, if it has one.
+    async fn webhook_secret(&self, team: &str) -> Result<Option<String>>;
+    /// Webhook deliveries that are due by `now`, the longest due first, at most `limit`, and none of
+    /// the teams in `except`: a team whose receiver is slow must not hold up the others.
+    async fn due_deliveries(
+        &self,
+        now: Timestamp,
+        except: Vec<String>,
+        limit: u32,
+    ) -> Result<Vec<Delivery>>;
+    /// When the first delivery after `now` is due.
+    async fn next_delivery(&self, now: Timestamp) -> Result<Option<Timestamp>>;
+    /// One delivery.
+    async fn delivery(&self, id: &str) -> Result<Option<Delivery>>;
+    /// Deliveries, newest first, of one team and one generation or of all.
+    async fn deliveries(
+        &self,
+        team: Option<&str>,
+        generation: Option<&str>,
+        page: Page,
+    ) -> Result<Vec<Delivery>>;
 
     /// What a team was charged in a span, by day, provider, model and kind.
     async fn usage(&self, team: &str, from: Timestamp, to: Timestamp) -> Result<Usage>;

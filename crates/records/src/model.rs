@@ -348,6 +348,8 @@ pub struct Unfinished {
     pub generation: Generation,
     /// Outputs that are kept already, in the order in which they came.
     pub kept: Vec<OutputRecord>,
+    /// The process that drives it.
+    pub worker: String,
 }
 
 /// What an idempotency key stands for.
@@ -380,6 +382,8 @@ pub struct Asset {
     pub width: Option<u32>,
     /// Pixels down.
     pub height: Option<u32>,
+    /// Length in milliseconds.
+    pub millis: Option<u64>,
     /// Since when.
     pub created_at: Timestamp,
     /// Until when.
@@ -437,4 +441,19 @@ pub struct LedgerEntry {
     pub model: String,
     /// The generation.
     pub generation: String,
+}
+
+/// A credential that a vendor made for an account of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredCredential {
+    /// `provider/name`.
+    pub account: String,
+    /// A hash of the configured credential: where that is another one by now, this is of the past.
+    pub origin: String,
+    /// The newest one, sealed.
+    pub sealed: Option<String>,
+    /// Whether a replacement was asked for and its answer is not here.
+    pub begun: bool,
+    /// When.
+    pub at: Timestamp,
 }

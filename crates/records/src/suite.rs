@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "checks are tests, wherever they are compiled")]
 
 mod batches;
+mod deliveries;
 mod hostile;
 mod life;
 mod lists;
@@ -14,8 +15,14 @@ mod people;
 mod samples;
 mod schedules;
 mod states;
+mod units;
+mod workers;
 
 pub use batches::{a_bad_list_spoils_no_other, queued_changes_come_before_later_ones};
+pub use deliveries::{
+    deliveries_are_due_in_turn, deliveries_go_with_the_generation, deliveries_keep_everything,
+    deliveries_page_both_ways, webhook_secrets_are_kept_sealed,
+};
 pub use hostile::{claims_differ_by_a_byte, hostile_text_is_only_text};
 pub use life::{
     assets_live_and_go, attempts_come_in_order, calls_are_remembered, erasing_keeps_the_books,
@@ -31,9 +38,13 @@ pub use money::{
     holds_go_with_booking_or_end, one_of_many_claims_wins, paid_once, usage_adds_up,
     zero_claims_and_books_nothing,
 };
-pub use people::{keys_are_found_by_hash, revoking_lasts, settings_are_decided_once};
+pub use people::{
+    credentials_are_kept, keys_are_found_by_hash, revoking_lasts, settings_are_decided_once,
+};
 pub use schedules::random_schedules;
 pub use states::{attempts_move_only_forward, generations_end_once, generations_keep_everything};
+pub use units::{judgements_are_remembered, units_are_remembered};
+pub use workers::the_dead_are_taken_over_once;
 
 /// A named test for every check of the suite. `$fresh` names an `async fn()` that returns empty
 /// records as `Arc<dyn Records>`, and whatever must live as long as they do.
@@ -43,6 +54,11 @@ macro_rules! records_suite {
         $crate::records_suite! { @checks $fresh:
             a_bad_list_spoils_no_other,
             queued_changes_come_before_later_ones,
+            deliveries_are_due_in_turn,
+            deliveries_go_with_the_generation,
+            deliveries_keep_everything,
+            deliveries_page_both_ways,
+            webhook_secrets_are_kept_sealed,
             claims_differ_by_a_byte,
             hostile_text_is_only_text,
             assets_live_and_go,
@@ -66,12 +82,16 @@ macro_rules! records_suite {
             paid_once,
             usage_adds_up,
             zero_claims_and_books_nothing,
+            credentials_are_kept,
             keys_are_found_by_hash,
             revoking_lasts,
             settings_are_decided_once,
             attempts_move_only_forward,
             generations_end_once,
             generations_keep_everything,
+            units_are_remembered,
+            judgements_are_remembered,
+            the_dead_are_taken_over_once,
         }
 
         #[test]

@@ -4,7 +4,7 @@ use provider::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::{
-    attempts, must, run,
+    attempts, deliveries, must, run,
     stored::{Columns, document, integer, one},
 };
 use crate::{
@@ -21,7 +21,7 @@ pub(super) fn accept(conn: &Connection, new: &NewGeneration) -> Result<()> {
         bind(conn, new, key)?;
     }
     let sql = "INSERT INTO generations (id, team, key, kind, status, model, request, metadata, \
-               estimated, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+               estimated, created_at, worker) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let status = if new.running { Status::Running } else { Status::Queued };
     let values = params![
         new.id,
@@ -34,6 +34,7 @@ pub(super) fn accept(conn: &Connection, new: &NewGeneration) -> Result<()> {
         document(&new.metadata)?,
         new.estimated.micros(),
         new.at.millis(),
+        new.worker,
     ];
     run(conn, sql, values).map(drop)
 }
@@ -113,6 +114,7 @@ pub(super) fn erase(conn: &Connection, id: &str) -> Result<()> {
                WHERE id = ? AND erased = 0";
     must(conn, id, sql, [id])?;
     run(conn, "DELETE FROM assets WHERE generation = ?", [id])?;
+    deliveries::erase(conn, id)?;
     let sql = "UPDATE attempts SET detail = NULL, remote = '[]' \
                WHERE generation = ? AND ended_at IS NOT NULL";
     run(conn, sql, [id]).map(drop)
@@ -122,7 +124,8 @@ pub(super) fn erase(conn: &Connection, id: &str) -> Result<()> {
 /// and the sweep of unknown assets removes them.
 pub(super) fn add_asset(conn: &Connection, asset: &Asset) -> Result<()> {
     let sql = "INSERT INTO assets (id, team, generation, media_type, bytes, hash, width, height, \
-               created_at, expires_at) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 \
+               created_at, expires_at, millis) \
+               SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 \
                WHERE NOT EXISTS (SELECT 1 FROM generations WHERE id = ?3 AND erased = 1)";
     let values = params![
         asset.id,
@@ -135,6 +138,7 @@ pub(super) fn add_asset(conn: &Connection, asset: &Asset) -> Result<()> {
         asset.height,
         asset.created_at.millis(),
         asset.expires_at.millis(),
+        asset.millis.map(integer).transpose()?,
     ];
     run(conn, sql, values).map(drop)
 }
@@ -145,7 +149,7 @@ pub(super) fn drop_asset(conn: &Connection, id: &str) -> Result<()> {
 
 pub(super) fn asset(conn: &Connection, id: &str) -> Result<Option<Asset>> {
     let sql = "SELECT id, team, generation, media_type, bytes, hash, width, height, created_at, \
-               expires_at FROM assets WHERE id = ?";
+               expires_at, millis FROM assets WHERE id = ?";
     one(conn, sql, [id], |columns| {
         Ok(Asset {
             id: columns.take()?,
@@ -158,6 +162,7 @@ pub(super) fn asset(conn: &Connection, id: &str) -> Result<Option<Asset>> {
             height: columns.take()?,
             created_at: columns.take()?,
             expires_at: columns.take()?,
+            millis: columns.take()?,
         })
     })
 }

@@ -71,14 +71,20 @@ pub(super) fn unfinished(conn: &Connection) -> Result<Vec<Unfinished>> {
     let whole = |generation| with_attempts(&snapshot, generation);
     let entire = |one: Generation| {
         let kept = kept(&snapshot, &one.id)?;
-        Ok(Unfinished { generation: whole(one)?, kept })
+        let worker = worker(&snapshot, &one.id)?;
+        Ok(Unfinished { generation: whole(one)?, kept, worker })
     };
     found.into_iter().map(entire).collect()
 }
 
+fn worker(conn: &Connection, generation: &str) -> Result<String> {
+    let found = one(conn, "SELECT worker FROM generations WHERE id = ?", [generation], only)?;
+    Ok(found.unwrap_or_default())
+}
+
 /// The outputs that are kept already: calls that ended before their generation did.
 fn kept(conn: &Connection, generation: &str) -> Result<Vec<OutputRecord>> {
-    let sql = "SELECT id, media_type, width, height, bytes, expires_at FROM assets \
+    let sql = "SELECT id, media_type, width, height, millis, bytes, expires_at FROM assets \
                WHERE generation = ? ORDER BY id";
     all(conn.prepare_cached(sql)?, [generation], |columns| {
         Ok(OutputRecord {
@@ -87,7 +93,7 @@ fn kept(conn: &Connection, generation: &str) -> Result<Vec<OutputRecord>> {
             media_type: columns.take()?,
             width: columns.take()?,
             height: columns.take()?,
-            millis: None,
+            millis: columns.take()?,
             bytes: u64::try_from(columns.take::<i64>()?).unwrap_or_default(),
             expires_at: Some(columns.take()?),
         })

@@ -14,6 +14,8 @@
 
 mod attempts;
 mod books;
+mod credentials;
+mod deliveries;
 mod generations;
 mod lists;
 mod people;
@@ -22,6 +24,8 @@ mod schema;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod units;
+mod workers;
 mod writer;
 
 use std::{path::Path, sync::Arc};
@@ -31,8 +35,8 @@ use rusqlite::{Connection, Params};
 
 use self::{readers::Readers, writer::Writer};
 use crate::{
-    Asset, Change, Error, Generation, Idempotency, Key, KeyHash, LedgerEntry, Page, Records,
-    Result, Team, Unfinished, Usage,
+    Asset, Change, Delivery, Error, Generation, Idempotency, Judgement, Key, KeyHash, LedgerEntry,
+    Page, Records, Result, StoredCredential, Team, Unfinished, Units, Usage,
 };
 
 /// What a commit survives.
@@ -87,6 +91,18 @@ fn make(conn: &Connection, change: &Change) -> Result<()> {
         Change::EndAttempt(end) => attempts::end(conn, end),
         Change::Call { account, at } => attempts::call(conn, account, *at),
         Change::Book(booking) => books::book(conn, booking),
+        Change::Credential(row) => credentials::put(conn, row),
+        Change::Heartbeat { worker, until } => workers::heartbeat(conn, worker, *until),
+        Change::TakeOver { from, to, now } => workers::take_over(conn, from, to, *now),
+        Change::TakeAll { to } => workers::take_all(conn, to),
+        Change::TakeUnits(taken) => units::take(conn, taken),
+        Change::EndUnits { attempt, state } => units::end(conn, attempt, *state),
+        Change::Delivery(new) => deliveries::add(conn, new),
+        Change::DeliveryTried(tried) => deliveries::tried(conn, tried),
+        Change::Redeliver { delivery, at } => deliveries::again(conn, delivery, *at),
+        Change::WebhookSecret { team, sealed, replace } => {
+            deliveries::set_secret(conn, team, sealed, *replace)
+        }
         Change::Prune(before) => attempts::prune(conn, *before),
     }
 }
@@ -189,6 +205,58 @@ impl Records for Sqlite {
 
     async fn calls_since(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>> {
         self.readers.list(move |conn| lists::calls_since(conn, since)).await
+    }
+
+    async fn credentials(&self) -> Result<Vec<StoredCredential>> {
+        self.readers.point(credentials::list).await
+    }
+
+    async fn dead_workers(&self, now: Timestamp) -> Result<Vec<String>> {
+        self.readers.point(move |conn| workers::dead(conn, now)).await
+    }
+
+    async fn units_since(&self, since: Timestamp) -> Result<Vec<Units>> {
+        self.readers.list(move |conn| units::since(conn, since)).await
+    }
+
+    async fn judged_since(&self, since: Timestamp) -> Result<Vec<Judgement>> {
+        self.readers.list(move |conn| units::judged(conn, since)).await
+    }
+
+    async fn webhook_secret(&self, team: &str) -> Result<Option<String>> {
+        let team = team.to_owned();
+        self.readers.point(move |conn| deliveries::secret(conn, &team)).await
+    }
+
+    async fn due_deliveries(
+        &self,
+        now: Timestamp,
+        except: Vec<String>,
+        limit: u32,
+    ) -> Result<Vec<Delivery>> {
+        self.readers.list(move |conn| deliveries::due(conn, now, &except, limit)).await
+    }
+
+    async fn next_delivery(&self, now: Timestamp) -> Result<Option<Timestamp>> {
+        self.readers.point(move |conn| deliveries::next(conn, now)).await
+    }
+
+    async fn delivery(&self, id: &str) -> Result<Option<Delivery>> {
+        let id = id.to_owned();
+        self.readers.point(move |conn| deliveries::find(conn, &id)).await
+    }
+
+    async fn deliveries(
+        &self,
+        team: Option<&str>,
+        generation: Option<&str>,
+        page: Page,
+    ) -> Result<Vec<Delivery>> {
+        let (team, generation) = (team.map(str::to_owned), generation.map(str::to_owned));
+        let read = move |conn: &Connection| {
+            deliveries::list(conn, team.as_deref(), generation.as_deref(), &page)
+        };
+        self.readers.list(read).await
     }
 
     async fn usage(&self, team: &str, from: Timestamp, to: Timestamp) -> Result<Usage> {

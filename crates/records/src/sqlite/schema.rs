@@ -13,7 +13,12 @@ use crate::{Error, Result};
 
 /// Every step of the schema, oldest first. A step that was released is never edited: the file's
 /// version is the number of steps that it has taken.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_first.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_webhooks.sql"),
+    include_str!("migrations/0003_units.sql"),
+    include_str!("migrations/0004_workers.sql"),
+];
 
 /// Statements kept prepared; there are fewer than this in the whole backend.
 const STATEMENTS: usize = 96;

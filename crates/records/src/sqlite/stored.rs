@@ -4,7 +4,7 @@ use provider::{Kind, MicroUsd, Timestamp};
 use rusqlite::{CachedStatement, Connection, Params, Row, types::Value};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{AttemptState, Error, Outcome, Page, Result, Status};
+use crate::{AttemptState, DeliveryState, Error, Outcome, Page, Result, Status, UnitsState};
 
 /// A value that a column stands for.
 pub(super) trait Stored: Sized {
@@ -36,6 +36,8 @@ stored! {
     Status: row, column => named(row, column, &Self::ALL, Self::as_str);
     Outcome: row, column => named(row, column, &Self::ALL, Self::as_str);
     AttemptState: row, column => named(row, column, &Self::ALL, Self::as_str);
+    UnitsState: row, column => named(row, column, &Self::ALL, Self::as_str);
+    DeliveryState: row, column => named(row, column, &Self::ALL, Self::as_str);
 }
 
 impl<T: Stored> Stored for Option<T> {

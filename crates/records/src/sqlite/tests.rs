@@ -50,6 +50,7 @@ fn accept(id: &str, request: String) -> Change {
         at: Timestamp::from_millis(1),
         idempotency: None,
         running: true,
+        worker: "wrk_1".to_owned(),
     }))
 }
 

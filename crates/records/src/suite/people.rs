@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::samples::*;
-use crate::{Change, Key, Records, Team};
+use crate::{Change, Key, Records, StoredCredential, Team};
 
 /// A key comes with its team, whole, by its hash and by no other.
 pub async fn keys_are_found_by_hash(records: Arc<dyn Records>) {
@@ -59,4 +59,26 @@ pub async fn settings_are_decided_once(records: Arc<dyn Records>) {
     assert_eq!(records.setting("secret", "x".to_owned()).await.unwrap(), answers[0]);
     assert_eq!(records.find_setting("secret").await.unwrap().as_ref(), Some(&answers[0]));
     assert_eq!(records.setting("other", "x".to_owned()).await.unwrap(), "x");
+}
+
+/// A rotation that begins keeps the credential that is there; one that ends replaces it; another
+/// configured one makes all of it past.
+pub async fn credentials_are_kept(records: Arc<dyn Records>) {
+    let row = |origin: &str, sealed: Option<&str>, begun| StoredCredential {
+        account: "zsky/main".to_owned(),
+        origin: origin.to_owned(),
+        sealed: sealed.map(str::to_owned),
+        begun,
+        at: at(5),
+    };
+    for (given, kept) in [
+        (row("a", None, true), row("a", None, true)),
+        (row("a", Some("one"), false), row("a", Some("one"), false)),
+        (row("a", None, true), row("a", Some("one"), true)),
+        (row("b", None, true), row("b", None, true)),
+        (row("b", Some("two"), false), row("b", Some("two"), false)),
+    ] {
+        apply(&records, Change::Credential(Box::new(given))).await;
+        assert_eq!(records.credentials().await.unwrap(), [kept]);
+    }
 }

@@ -57,6 +57,7 @@ pub(super) fn generation(id: &str, team: &str) -> NewGeneration {
         at: at(0),
         idempotency: None,
         running: true,
+        worker: "wrk_1".to_owned(),
     }
 }
 
@@ -152,6 +153,7 @@ pub(super) fn asset(id: &str, generation: Option<&str>) -> Asset {
         hash: [7; 32],
         width: Some(1024),
         height: None,
+        millis: Some(5_042),
         created_at: at(20),
         expires_at: at(500),
     }
