@@ -1,30 +1,26 @@
 //! One attempt: submit, follow, settle; and what an error means for the next one.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use assets::Held;
-use coordination::{Flight, Lease, LostFlight};
+use coordination::{Flight, LostFlight, UnitsEnd};
 use provider::{
-    Call, Charge, Error, ErrorKind, Input, Polled, Retry, Submitted, Ticket, Timestamp, Work,
+    Charge, Error, ErrorKind, Input, MicroUsd, Retry, Submitted, Ticket, Timestamp, Work,
 };
 use records::{Attempt, Booking, Change, EndAttempt, Failure, Lost, Outcome};
 
 pub(crate) use crate::tries::Opening;
 use crate::{
     Code, Engine,
-    drive::{Journey, failure},
+    admission::Held,
+    journey::{Journey, Made, failure},
     market::Account,
     plan::{Step, work},
-    settle::Made,
+    poller::Queued,
     turns::AccountPace,
 };
 
 /// How long inputs wait for room in memory.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long an account rests after «slow down» without a time.
-const PAUSE: Duration = Duration::from_secs(5);
-/// The longest that a vendor's `Retry-After` is believed.
-const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
 /// What an attempt means for its call.
 #[derive(Debug)]
@@ -50,17 +46,26 @@ pub(crate) enum Rest {
     Backoff,
 }
 
+/// What came of running an attempt.
+#[derive(Debug)]
+pub(crate) enum Course {
+    /// It ended.
+    Ended(Verdict),
+    /// It waits in the vendor's queue.
+    Queued(Box<Queued>),
+}
+
 /// An attempt under way, whether it was begun here or by a process that died.
 #[derive(Debug)]
-pub(crate) struct Underway<'a> {
-    pub(crate) journey: &'a Journey,
-    pub(crate) step: &'a Step,
+pub(crate) struct Underway {
+    pub(crate) journey: Arc<Journey>,
+    /// Which step of the plan.
+    pub(crate) step: usize,
     pub(crate) id: String,
     pub(crate) count: u8,
-    pub(crate) upper: provider::MicroUsd,
+    pub(crate) upper: MicroUsd,
     pub(crate) started_at: Timestamp,
-    /// Held until the vendor can no longer be working on it.
-    pub(crate) lease: Option<Lease>,
+    pub(crate) held: Held,
     pub(crate) equal: Equal,
 }
 
@@ -77,79 +82,58 @@ pub(crate) enum Equal {
 
 impl Opening {
     /// Runs the attempt whose row is written.
-    pub(crate) async fn run(self, journey: &Journey) -> Verdict {
+    pub(crate) async fn run(self, journey: &Arc<Journey>) -> Course {
         let underway = Underway {
-            journey,
-            step: &journey.steps[self.step],
+            journey: Arc::clone(journey),
+            step: self.step,
             id: self.row.id,
             count: self.row.count,
             upper: self.row.upper,
             started_at: self.row.at,
-            lease: Some(self.lease),
+            held: self.held,
             equal: Equal::Flight(self.equal),
         };
         underway.submit().await
     }
 }
 
-impl Underway<'_> {
-    async fn submit(self) -> Verdict {
+impl Underway {
+    async fn submit(mut self) -> Course {
         let room = self.room_for_inputs().await;
         let work = match self.work_with_bytes().await {
             Ok(work) => work,
             Err(failure) => {
                 let detail = Some("an input could not be read".to_owned());
-                self.close(Outcome::Failed, detail, None).await;
-                return Verdict::Over(failure);
+                self.close(Outcome::Failed, detail, None, UnitsEnd::Free).await;
+                return Course::Ended(Verdict::Over(failure));
             }
         };
-        let engine = &self.journey.engine;
-        let mut session = engine.session();
-        let pace = AccountPace::new(engine, self.account());
-        let adapter = &self.step.listing.vendor.adapter;
-        let answer = adapter.submit(self.call(&pace), &work, &mut session).await;
+        let mut session = self.journey.session();
+        let pace = AccountPace::new(self.engine(), self.account()).await;
+        let adapter = Arc::clone(&self.step().listing.vendor.adapter);
+        let answer = adapter.submit(pace.call(), &work, &mut session).await;
         drop((work, room));
         match answer {
-            Ok(Submitted::Finished(finished)) => self.settle(finished, session).await,
-            Ok(Submitted::Running(ticket)) => self.follow(ticket).await,
-            Err(error) => self.fail(error).await,
+            Ok(Submitted::Finished(finished)) => {
+                Course::Ended(self.settle(finished, session).await)
+            }
+            Ok(Submitted::Running(ticket)) => self.queued(ticket).await,
+            Err(error) => Course::Ended(self.fail(error).await),
         }
     }
 
-    /// Follows a queued job to its end.
-    pub(crate) async fn follow(self, ticket: Ticket) -> Verdict {
-        let engine = self.journey.engine.clone();
+    /// The vendor has it in its queue.
+    async fn queued(mut self, ticket: Ticket) -> Course {
+        // Its work has a name there now: equal work can no longer be mistaken for it.
+        self.equal = Equal::Named;
         let written = Change::Ticket { attempt: self.id.clone(), ticket: ticket.reference.clone() };
-        engine.must_apply(vec![written]).await;
-        let pace = AccountPace::new(&engine, self.account());
-        let mut look_after = ticket.look_after;
-        loop {
-            let clock = engine.clock();
-            clock.sleep_until(clock.now().plus(look_after)).await;
-            let adapter = &self.step.listing.vendor.adapter;
-            match adapter.poll(self.call(&pace), &ticket).await {
-                Ok(Polled::Running { look_after: next, progress }) => {
-                    look_after = next;
-                    if let Some(percent) = progress {
-                        tracing::debug!(attempt = %self.id, percent, "running");
-                    }
-                }
-                Ok(Polled::Finished(finished)) => {
-                    let session = engine.session();
-                    return self.settle(finished, session).await;
-                }
-                // A poll is a read: asking again costs nothing.
-                Err(error) if matches!(error.retry(), Retry::Safe { .. }) => {
-                    look_after = (look_after * 2).min(Duration::from_secs(60));
-                }
-                Err(error) => return self.fail(error).await,
-            }
-        }
+        self.engine().must_apply(vec![written]).await;
+        Course::Queued(Box::new(Queued { underway: self, ticket }))
     }
 
     /// What an error means. Only what is certainly not charged may be tried again.
-    pub(crate) async fn fail(self, error: Error) -> Verdict {
-        let engine = &self.journey.engine;
+    pub(crate) async fn fail(mut self, error: Error) -> Verdict {
+        let engine = self.engine().clone();
         let now = engine.clock().now();
         tracing::warn!(
             generation = %self.journey.id, attempt = %self.id, provider = %self.provider(),
@@ -164,23 +148,51 @@ impl Underway<'_> {
             engine.must_apply(vec![written]).await;
             return self.recover(lost, Some(error)).await;
         }
+        let mut verdict = verdict(&error);
         if let (ErrorKind::RateLimited, Retry::Safe { after }) = (error.kind(), error.retry()) {
-            let span = after.unwrap_or(PAUSE).min(LONGEST_PAUSE);
-            engine.turns().pause(&self.account().id, now.plus(span)).await;
+            match self.is_used_up().await {
+                true => verdict = Verdict::Next(used_up()),
+                false => engine.slow_down(self.account(), after).await,
+            }
         }
         let detail = format!("{} {}", error.public(), error.private());
-        self.close(outcome(&error), Some(detail), error.charge().copied()).await;
-        verdict(&error)
+        let (charge, units) = self.charged(error.charge());
+        self.close(outcome(&error), Some(detail), charge, units).await;
+        if units == UnitsEnd::Doubt {
+            engine.look_soon(&self.step().listing.vendor, self.account());
+        }
+        verdict
+    }
+
+    /// What an error's charge means: money, and units of an allowance.
+    fn charged(&self, charge: Option<&Charge>) -> (Option<Charge>, UnitsEnd) {
+        let Some(charge) = charge else { return (None, UnitsEnd::Free) };
+        let amount = charge.amount + self.held.price();
+        let units = if charge.certain { UnitsEnd::Used } else { UnitsEnd::Doubt };
+        ((!amount.is_zero()).then_some(Charge { amount, ..*charge }), units)
+    }
+
+    /// «Too many» may mean that the allowance is gone: the vendor's own counters tell.
+    async fn is_used_up(&self) -> bool {
+        let (engine, account) = (self.engine(), self.account());
+        if !account.limits.is_prepaid(self.journey.kind) {
+            return false;
+        }
+        engine.look_at(&self.step().listing.vendor, account).await;
+        let units = u32::from(self.count);
+        let look = engine.lots().look(&account.id, &account.limits, self.journey.kind, units);
+        look.await.is_err()
     }
 
     /// Ends an attempt that made nothing; whatever was charged for it is booked with its end.
     pub(crate) async fn close(
-        &self,
+        &mut self,
         outcome: Outcome,
         detail: Option<String>,
         charge: Option<Charge>,
+        units: UnitsEnd,
     ) {
-        let at = self.journey.engine.clock().now();
+        let at = self.engine().clock().now();
         let booking = charge.map(|charge| Booking {
             attempt: self.id.clone(),
             reference: None,
@@ -191,10 +203,16 @@ impl Underway<'_> {
         });
         let end = EndAttempt { attempt: self.id.clone(), outcome, detail, at };
         let booked = booking.clone().map(|booking| Change::Book(Box::new(booking)));
-        let changes = booked.into_iter().chain([Change::EndAttempt(end)]).collect();
-        self.journey.engine.must_apply(changes).await;
+        let mut changes: Vec<Change> =
+            booked.into_iter().chain([Change::EndAttempt(end)]).collect();
+        let engine = self.engine().clone();
+        changes.extend(self.held.end_units(&engine, units).await);
+        self.engine().must_apply(changes).await;
         if let Some(booking) = &booking {
             self.show_booking(booking);
+        }
+        if outcome == Outcome::Blocked {
+            self.held.judged(true);
         }
         self.show_end(outcome, at);
     }
@@ -207,7 +225,7 @@ impl Underway<'_> {
             attempt.ended_at = Some(at);
         });
         let took = at.since(self.started_at);
-        let model = &self.step.listing.model().name;
+        let model = &self.step().listing.model().name;
         let (provider, account) = (self.provider(), &self.account().name);
         self.journey.engine.observer().attempt(provider, account, model, outcome, took);
     }
@@ -223,7 +241,7 @@ impl Underway<'_> {
 
     /// Memory for the inputs and the body that carries them. Nothing was sent yet, so it is waited for;
     /// where others never let go, the work goes on without: its hold and its slot are taken already.
-    async fn room_for_inputs(&self) -> Option<Held> {
+    async fn room_for_inputs(&self) -> Option<assets::Held> {
         let inputs = &self.journey.request.inputs;
         let bytes: u64 = inputs.iter().map(|input| input.bytes).sum();
         if bytes == 0 {
@@ -236,8 +254,8 @@ impl Underway<'_> {
     }
 
     async fn work_with_bytes(&self) -> Result<Work, Failure> {
-        let Journey { engine, request, kind, .. } = self.journey;
-        let listing = &self.step.listing;
+        let Journey { engine, request, kind, .. } = &*self.journey;
+        let listing = &self.step().listing;
         let mut inputs = Vec::with_capacity(request.inputs.len());
         for input in &request.inputs {
             let bytes = engine.input_bytes(&input.asset).await.map_err(|error| {
@@ -251,21 +269,25 @@ impl Underway<'_> {
         Ok(work(request, *kind, listing, self.count, inputs))
     }
 
-    pub(crate) fn call<'c>(&'c self, pace: &'c AccountPace) -> Call<'c> {
-        Call { account: &self.account().name, key: &self.account().key, pace }
+    pub(crate) fn step(&self) -> &Step {
+        &self.journey.steps[self.step]
     }
 
-    pub(crate) fn account(&self) -> &std::sync::Arc<Account> {
-        &self.step.account
+    pub(crate) fn account(&self) -> &Arc<Account> {
+        &self.step().account
     }
 
     pub(crate) fn provider(&self) -> &str {
-        &self.step.listing.vendor.name
+        &self.step().listing.vendor.name
     }
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.journey.engine
     }
+}
+
+fn used_up() -> Failure {
+    failure(Code::ProvidersUnavailable, "the provider's allowance is used up for now")
 }
 
 fn outcome(error: &Error) -> Outcome {

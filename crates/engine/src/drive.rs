@@ -3,37 +3,18 @@
 
 use std::sync::Arc;
 
-use provider::{Adjustments, Kind, Timestamp};
+use provider::Adjustments;
 use records::{Change, EndGeneration, Failure, Generation, OutputRecord, Status};
 use serde_json::{Value, json};
 
 use crate::{
-    Code, Engine, Request,
-    attempt::{Opening, Verdict},
-    flight::Flight,
-    plan::{Planned, Step},
+    Code, Request,
+    attempt::{Course, Opening, Verdict},
+    journey::{AllEnded, Journey, Made, SlotEnd, failure},
     resume::Left,
-    settle::Made,
     tries::Tries,
+    webhooks,
 };
-
-/// Everything that the attempts of one generation share.
-#[derive(Debug)]
-pub(crate) struct Journey {
-    pub(crate) engine: Engine,
-    pub(crate) flight: Arc<Flight>,
-    pub(crate) request: Request,
-    pub(crate) kind: Kind,
-    pub(crate) steps: Vec<Step>,
-    pub(crate) slots: Vec<u8>,
-    pub(crate) id: String,
-    pub(crate) team: String,
-    pub(crate) key: String,
-    /// When the caller stops waiting.
-    pub(crate) deadline: Option<Timestamp>,
-    /// The hash of an idempotent request's body.
-    body: Option<[u8; 32]>,
-}
 
 /// Where one call of a generation stands when its drive begins.
 #[derive(Debug)]
@@ -48,139 +29,126 @@ pub(crate) enum Entry {
     Done(Box<Made>),
 }
 
-/// How one call of a generation ended.
-#[derive(Debug)]
-pub(crate) enum SlotEnd {
-    /// With outputs. `rest` is what is still to be written, where it was left to the end.
-    Made(Box<Made>),
-    /// Without.
-    Not(Status, Failure),
+/// Runs a generation's calls until each has ended or waits in a vendor's queue, where the poller
+/// goes on with it.
+pub(crate) async fn drive(journey: Arc<Journey>, entries: Vec<Entry>) {
+    if let Some(deadline) = journey.deadline
+        && !journey.flight.now().status.is_final()
+    {
+        journey.engine.poller().expire_at(deadline, &journey);
+    }
+    let mut entries = entries.into_iter();
+    let mut next = || entries.next().unwrap_or(Entry::New(0));
+    if journey.is_single() {
+        return SlotRun::new(&journey, 0).run(next()).await;
+    }
+    let runs = (0..journey.slots.len()).map(|slot| SlotRun::new(&journey, slot).run(next()));
+    futures_util::future::join_all(runs.collect::<Vec<_>>()).await;
 }
 
-impl Journey {
-    pub(crate) fn new(
-        engine: Engine,
-        flight: Arc<Flight>,
-        planned: Planned,
-        body: Option<[u8; 32]>,
-    ) -> Self {
-        let state = flight.now();
-        let deadline = planned.request.routing.deadline;
-        Self {
-            engine,
-            kind: planned.resolved.kind,
-            request: planned.request,
-            steps: planned.steps,
-            slots: planned.slots,
-            id: state.id.clone(),
-            team: state.team.clone(),
-            key: state.key.clone(),
-            deadline: deadline.map(|span| state.created_at.plus(span)),
-            body,
-            flight,
+/// One call on its way.
+#[derive(Debug)]
+pub(crate) struct SlotRun {
+    pub(crate) journey: Arc<Journey>,
+    slot: usize,
+    tries: Tries,
+}
+
+impl SlotRun {
+    fn new(journey: &Arc<Journey>, slot: usize) -> Self {
+        Self { journey: Arc::clone(journey), slot, tries: Tries::new(journey) }
+    }
+
+    /// Tries step after step until one makes it, none is left, or the attempt waits in a queue.
+    pub(crate) async fn run(mut self, entry: Entry) {
+        let mut entry = entry;
+        loop {
+            let (step, course) = match self.enter(entry).await {
+                Ok(tried) => tried,
+                Err(end) => return self.over(end).await,
+            };
+            match course {
+                Course::Queued(queued) => return queued.park(self),
+                Course::Ended(verdict) => {
+                    if let Some(end) = self.judge(step, verdict).await {
+                        return self.over(end).await;
+                    }
+                }
+            }
+            entry = Entry::New(0);
         }
     }
 
-    pub(crate) fn body(&self) -> Option<[u8; 32]> {
-        self.body
+    /// Goes on once a queued attempt has ended.
+    pub(crate) async fn go_on(mut self, step: usize, verdict: Verdict) {
+        match self.judge(step, verdict).await {
+            Some(end) => self.over(end).await,
+            None => self.run(Entry::New(0)).await,
+        }
     }
 
-    /// Whether the whole generation is one call, so that its end can be written with the call's.
-    pub(crate) fn is_single(&self) -> bool {
-        self.slots.len() == 1
-    }
-}
-
-/// Runs a generation to its end.
-pub(crate) async fn drive(journey: Arc<Journey>, entries: Vec<Entry>) {
-    let work = Box::pin(all_slots(Arc::clone(&journey), entries));
-    let Some(deadline) = journey.deadline else {
-        let ends = work.await;
-        return finish(&journey, ends).await;
-    };
-    let clock = Arc::clone(journey.engine.clock());
-    let late = clock.sleep_until(deadline);
-    tokio::pin!(late);
-    tokio::pin!(work);
-    tokio::select! {
-        ends = &mut work => return finish(&journey, ends).await,
-        () = &mut late => {}
-    }
-    // The caller's wait is over; what is under way is paid for and goes on.
-    journey.flight.close();
-    let failure = failure(Code::DeadlineExceeded, "the deadline passed before it was done");
-    end(&journey, Status::Failed, None, Some(failure), Vec::new()).await;
-    let ends = work.await;
-    keep_late(&journey, ends).await;
-    journey.engine.landed(&journey.id);
-}
-
-/// Runs every call from where it stands; those without an entry begin anew.
-async fn all_slots(journey: Arc<Journey>, entries: Vec<Entry>) -> Vec<SlotEnd> {
-    let mut entries = entries.into_iter();
-    if journey.is_single() {
-        let entry = entries.next().unwrap_or(Entry::New(0));
-        return vec![run_slot(&journey, 0, entry).await];
-    }
-    let runs = (0..journey.slots.len()).map(|slot| {
-        let entry = entries.next().unwrap_or(Entry::New(0));
-        let journey = &journey;
-        async move { run_slot(journey, slot, entry).await }
-    });
-    futures_util::future::join_all(runs).await
-}
-
-/// One call: tries step after step until one makes it or none is left.
-async fn run_slot(journey: &Journey, slot: usize, entry: Entry) -> SlotEnd {
-    let mut tries = Tries::new(journey);
-    let mut entry = entry;
-    loop {
-        let (step, verdict) = match enter(journey, slot, entry, &mut tries).await {
-            Ok(tried) => tried,
-            Err(end) => return end,
-        };
+    /// What an attempt's verdict means for its call; none where the next attempt is due.
+    async fn judge(&mut self, step: usize, verdict: Verdict) -> Option<SlotEnd> {
         match verdict {
-            Verdict::Made(made) => return SlotEnd::Made(made),
+            Verdict::Made(made) => return Some(SlotEnd::Made(made)),
             Verdict::Blocked => {
                 let failure =
                     failure(Code::ContentBlocked, "the provider's safety check stopped this");
-                if !journey.request.routing.next_on_blocked {
-                    return SlotEnd::Not(Status::Blocked, failure);
+                if !self.journey.request.routing.next_on_blocked {
+                    return Some(SlotEnd::Not(Status::Blocked, failure));
                 }
-                tries.leave(step, Status::Blocked, failure);
+                self.tries.leave(step, Status::Blocked, failure);
             }
-            Verdict::Next(failure) => tries.leave(step, Status::Failed, failure),
-            Verdict::Again(failure, rest) => tries.again(step, failure, rest).await,
-            Verdict::Over(failure) => return SlotEnd::Not(Status::Failed, failure),
+            Verdict::Next(failure) => self.tries.leave(step, Status::Failed, failure),
+            Verdict::Again(failure, rest) => self.tries.again(step, failure, rest).await,
+            Verdict::Over(failure) => return Some(SlotEnd::Not(Status::Failed, failure)),
         }
-        entry = Entry::New(0);
+        None
+    }
+
+    /// Brings one attempt to its verdict or into a queue, from wherever it stands.
+    async fn enter(&mut self, entry: Entry) -> Result<(usize, Course), SlotEnd> {
+        let opening = match entry {
+            Entry::Done(made) => return Err(SlotEnd::Made(made)),
+            Entry::Left(left) => {
+                let step = left.step;
+                self.tries.count(left.used);
+                return Ok((step, Box::pin(left.go_on(&self.journey)).await));
+            }
+            Entry::Open(opening) => {
+                self.tries.opened(opening.step);
+                opening
+            }
+            Entry::New(used) => {
+                self.tries.count(used);
+                self.tries.open(self.slot).await?
+            }
+        };
+        Ok((opening.step, Box::pin(opening.run(&self.journey)).await))
+    }
+
+    async fn over(self, end: SlotEnd) {
+        let journey = self.journey;
+        let Some(AllEnded { ends, late }) = journey.ended(self.slot, end) else { return };
+        if late {
+            // The end is written by whoever saw the deadline pass.
+            journey.flight.ended().await;
+            keep_late(&journey, ends).await;
+            journey.engine.landed(&journey.id);
+        } else {
+            finish(&journey, ends).await;
+        }
     }
 }
 
-/// Brings one attempt to its verdict, from wherever it stands.
-async fn enter(
-    journey: &Journey,
-    slot: usize,
-    entry: Entry,
-    tries: &mut Tries<'_>,
-) -> Result<(usize, Verdict), SlotEnd> {
-    let opening = match entry {
-        Entry::Done(made) => return Err(SlotEnd::Made(made)),
-        Entry::Left(left) => {
-            let step = left.step;
-            tries.count(left.used);
-            return Ok((step, Box::pin(left.go_on(journey)).await));
-        }
-        Entry::Open(opening) => {
-            tries.opened(opening.step);
-            opening
-        }
-        Entry::New(used) => {
-            tries.count(used);
-            tries.open(slot).await?
-        }
-    };
-    Ok((opening.step, Box::pin(opening.run(journey)).await))
+/// The caller's wait is over; what is under way is paid for and goes on.
+pub(crate) async fn expire(journey: Arc<Journey>) {
+    if !journey.expire() {
+        return;
+    }
+    journey.flight.close();
+    let failure = failure(Code::DeadlineExceeded, "the deadline passed before it was done");
+    end(&journey, Status::Failed, None, Some(failure), Vec::new()).await;
 }
 
 /// Writes the end of a generation whose caller may still wait.
@@ -232,8 +200,23 @@ async fn end(
     let ending =
         EndGeneration { id: journey.id.clone(), status, outputs, made_by, adjustments, error, at };
     let mut changes = rest;
-    changes.push(Change::EndGeneration(Box::new(ending.clone())));
-    journey.engine.must_apply(changes).await;
+    let mut recorded = ending.clone();
+    if !journey.request.store {
+        // The bytes go into the one answer and nowhere else: nothing can be asked for later.
+        for output in &mut recorded.outputs {
+            output.asset = None;
+            output.expires_at = None;
+        }
+    }
+    changes.push(Change::EndGeneration(Box::new(recorded)));
+    let Journey { engine, request, id, team, .. } = journey;
+    let told = webhooks::change_for(engine, request, id, team, status, at);
+    let is_told = told.is_some();
+    changes.extend(told);
+    engine.must_apply(changes).await;
+    if is_told {
+        engine.delivery_written();
+    }
     journey.flight.update(|state| show_end(state, ending));
     journey.engine.observer().generation(&journey.flight.now());
 }
@@ -272,10 +255,6 @@ async fn keep_late(journey: &Journey, ends: Vec<SlotEnd>) {
     journey.engine.must_apply(changes).await;
     drop(places);
     journey.flight.update(|state| state.outputs.append(&mut outputs));
-}
-
-pub(crate) fn failure(code: Code, message: impl Into<String>) -> Failure {
-    Failure { code: code.as_str().to_owned(), message: message.into() }
 }
 
 /// Parameters that were understood and that nobody heeds are reported, never dropped in silence.

@@ -12,8 +12,13 @@ use provider::{Error, ErrorKind, HoldReason, MicroUsd, Timestamp};
 const BALANCE_REST: Duration = Duration::from_secs(15);
 /// How long a refused credential rests.
 const CREDENTIAL_REST: Duration = Duration::from_secs(60);
-/// How long a suspended account rests where the vendor does not say.
-const SUSPENDED_REST: Duration = Duration::from_secs(15 * 60);
+/// How long an account without allowance rests: the vendor's counters tell more.
+const ALLOWANCE_REST: Duration = Duration::from_secs(15 * 60);
+/// How long a suspended account rests where the vendor does not say: the longest that one documents.
+const SUSPENDED_REST: Duration = Duration::from_secs(24 * 3600);
+
+/// How often a vendor is asked about an account out of turn.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
 
 /// Why an account takes no work, and until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +32,13 @@ pub struct Hold {
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
     hold: Option<Hold>,
+    /// When the hold began.
+    since: Timestamp,
     balance: Option<MicroUsd>,
+    /// When the vendor was last asked about the account out of turn.
+    asked: Option<Timestamp>,
+    /// Whether the last question about the account was refused.
+    turned_away: bool,
 }
 
 /// What is known of every account, in this process.
@@ -70,7 +81,7 @@ impl Health {
             ErrorKind::Unpaid => (HoldReason::Balance, BALANCE_REST),
             ErrorKind::Unauthorised => (HoldReason::Credential, CREDENTIAL_REST),
             ErrorKind::Suspended => (HoldReason::Suspended, SUSPENDED_REST),
-            ErrorKind::Exhausted => (HoldReason::Allowance, SUSPENDED_REST),
+            ErrorKind::Exhausted => (HoldReason::Allowance, ALLOWANCE_REST),
             ErrorKind::Invalid
             | ErrorKind::Unsupported
             | ErrorKind::Blocked
@@ -80,15 +91,62 @@ impl Health {
             | ErrorKind::TimedOut
             | ErrorKind::Failed => return false,
         };
-        let hold = Hold { reason, until: Some(now.plus(rest)) };
-        self.0.lock().entry(account.to_owned()).or_default().hold = Some(hold);
+        self.put(account, Hold { reason, until: Some(now.plus(rest)) }, now);
         true
     }
 
-    /// The account works again.
-    pub(crate) fn works(&self, account: &str) {
+    /// Puts an account on hold.
+    pub(crate) fn put(&self, account: &str, hold: Hold, now: Timestamp) {
+        let mut all = self.0.lock();
+        let state = all.entry(account.to_owned()).or_default();
+        // Heard again, a suspension ends no later than when it was heard first.
+        let stands = state.hold.filter(|old| old.until.is_some_and(|until| until > now));
+        let same = stands.filter(|old| {
+            old.reason == HoldReason::Suspended && hold.reason == HoldReason::Suspended
+        });
+        // One without an end is lifted, never replaced.
+        let endless = state.hold.filter(|old| old.until.is_none());
+        state.hold = Some(endless.or(same).unwrap_or(hold));
+        state.since = now;
+    }
+
+    /// The reason is gone.
+    pub(crate) fn lift(&self, account: &str, reason: HoldReason) {
         if let Some(state) = self.0.lock().get_mut(account) {
+            state.hold = state.hold.filter(|hold| hold.reason != reason);
+        }
+    }
+
+    /// The vendor was asked about the account, and answered or turned us away. One that was turned
+    /// away before and is answered now is let in again.
+    pub(crate) fn answered(&self, account: &str, turned_away: bool) {
+        let mut all = self.0.lock();
+        let state = all.entry(account.to_owned()).or_default();
+        let of_the_key =
+            |hold: &Hold| matches!(hold.reason, HoldReason::Suspended | HoldReason::Credential);
+        if state.turned_away && !turned_away {
+            state.hold = state.hold.filter(|hold| !of_the_key(hold));
+        }
+        state.turned_away = turned_away;
+    }
+
+    /// Work that was sent at `sent` was done: whatever stopped the account before that is over.
+    pub(crate) fn works(&self, account: &str, sent: Timestamp) {
+        if let Some(state) = self.0.lock().get_mut(account)
+            && state.since <= sent
+        {
             state.hold = None;
         }
+    }
+
+    /// Whether the vendor may be asked about the account again, out of turn.
+    pub(crate) fn may_ask(&self, account: &str, now: Timestamp) -> bool {
+        let mut all = self.0.lock();
+        let state = all.entry(account.to_owned()).or_default();
+        let may = state.asked.is_none_or(|asked| now.since(asked) >= ASK_AGAIN);
+        if may {
+            state.asked = Some(now);
+        }
+        may
     }
 }

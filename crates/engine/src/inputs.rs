@@ -24,7 +24,8 @@ impl Engine {
         if role_is_picture(role) {
             check_picture(&bytes, param)?;
         }
-        let stored = self.keep_whole(bytes).await.map_err(|e| Refusal::internal(&e))?;
+        let stored =
+            self.keep_whole(self.store(), bytes).await.map_err(|e| Refusal::internal(&e))?;
         let asset = self.record_upload(team, stored).await?;
         Ok(reference(role, &asset))
     }
@@ -82,6 +83,7 @@ impl Engine {
             hash: stored.hash,
             width: stored.width,
             height: stored.height,
+            millis: stored.millis,
             created_at: at,
             expires_at: at.plus(self.settings().asset_ttl),
         };

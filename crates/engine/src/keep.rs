@@ -5,7 +5,7 @@ use provider::{Adjustment, Adjustments, ImageFormat, Kind, SinkError, Timestamp}
 use records::OutputRecord;
 use serde_json::json;
 
-use crate::{Engine, drive::Journey};
+use crate::{Engine, journey::Journey};
 
 /// An output that is kept.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Kept {
             media_type: stored.media_type.to_owned(),
             width: stored.width,
             height: stored.height,
-            millis: None,
+            millis: stored.millis,
             bytes: stored.bytes,
             expires_at: Some(expires_at),
         }
@@ -63,22 +63,24 @@ impl Engine {
         }
         let mut adjustments = size_note(journey, &stored);
         let stored = match (journey.request.format, have) {
-            (Some(want), Some(have)) if want != have => match self.convert(&stored, want).await {
-                Ok(converted) => converted,
-                Err(reason) => {
-                    // The picture is paid for: in another format it is better than none.
-                    tracing::error!(%reason, asset = %stored.id, "a picture was not converted");
-                    adjustments.insert(
-                        "output_format".to_owned(),
-                        Adjustment {
-                            requested: json!(want.as_str()),
-                            used: json!(have.as_str()),
-                            reason: "the picture could not be converted".to_owned(),
-                        },
-                    );
-                    stored
+            (Some(want), Some(have)) if want != have => {
+                match self.convert(journey, &stored, want).await {
+                    Ok(converted) => converted,
+                    Err(reason) => {
+                        // The picture is paid for: in another format it is better than none.
+                        tracing::error!(%reason, asset = %stored.id, "a picture was not converted");
+                        adjustments.insert(
+                            "output_format".to_owned(),
+                            Adjustment {
+                                requested: json!(want.as_str()),
+                                used: json!(have.as_str()),
+                                reason: "the picture could not be converted".to_owned(),
+                            },
+                        );
+                        stored
+                    }
                 }
-            },
+            }
             _ => stored,
         };
         Ok(Kept { stored: Some(stored), text: None, adjustments })
@@ -86,6 +88,7 @@ impl Engine {
 
     async fn convert(
         &self,
+        journey: &Journey,
         stored: &assets::Stored,
         want: ImageFormat,
     ) -> Result<assets::Stored, String> {
@@ -94,12 +97,12 @@ impl Engine {
             Some(bytes) => bytes.clone(),
             None => {
                 let most = self.settings().max_asset_bytes;
-                self.store().bytes(&stored.id, most).await.map_err(|e| text(&e))?
+                journey.store().bytes(&stored.id, most).await.map_err(|e| text(&e))?
             }
         };
         let converted = self.images().convert(bytes, want, None).await.map_err(|e| text(&e))?;
-        let kept = self.keep_whole(converted).await.map_err(|e| text(&e))?;
-        if let Err(error) = self.store().delete(&stored.id).await {
+        let kept = self.keep_whole(journey.store(), converted).await.map_err(|e| text(&e))?;
+        if let Err(error) = journey.store().delete(&stored.id).await {
             // The sweep finds it: nobody has recorded it.
             tracing::warn!(%error, asset = %stored.id, "the original was not deleted");
         }
@@ -107,10 +110,14 @@ impl Engine {
     }
 
     /// Keeps bytes that are whole in memory.
-    pub(crate) async fn keep_whole(&self, bytes: Bytes) -> Result<assets::Stored, SinkError> {
+    pub(crate) async fn keep_whole(
+        &self,
+        store: &assets::Store,
+        bytes: Bytes,
+    ) -> Result<assets::Stored, SinkError> {
         let id = self.ids().next("ast_");
         let most = self.settings().max_asset_bytes;
-        let mut writer = self.store().writer(&id, most).map_err(SinkError::from)?;
+        let mut writer = store.writer(&id, most).map_err(SinkError::from)?;
         writer.push(bytes).await?;
         writer.keep().await
     }

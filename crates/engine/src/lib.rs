@@ -14,17 +14,21 @@
 //! and the next one goes on ([`Engine::open`] picks everything up). The caller is a spectator: its
 //! going away ends nothing. Time and randomness are parameters. No HTTP framework is known here.
 
+mod admission;
 mod attempt;
 mod caller;
+mod credential;
 mod drive;
 mod flight;
 mod health;
 mod inputs;
+mod journey;
 mod keep;
 pub mod keys;
 mod market;
 mod observe;
 mod plan;
+mod poller;
 mod queries;
 mod recover;
 mod refusal;
@@ -35,9 +39,13 @@ mod start;
 mod sweep;
 mod tries;
 mod turns;
+mod vault;
 mod watch;
+mod webhooks;
+mod workers;
 
 pub use caller::Caller;
+pub use credential::Credential;
 pub use flight::Inline;
 pub use health::Hold;
 pub use keys::Keyring;
@@ -46,23 +54,26 @@ pub use observe::{Observer, Silent};
 pub use plan::Estimate;
 pub use queries::{Done, Watch};
 pub use records::{
-    Asset, Attempt, AttemptState, Cost, Failure, Generation, Key, LedgerEntry, Outcome,
-    OutputRecord, Page, Scope, Status, Team, Usage, UsageRow,
+    Asset, Attempt, AttemptState, Cost, Delivery as WebhookDelivery, DeliveryState, Failure,
+    Generation, Key, LedgerEntry, Outcome, OutputRecord, Page, Scope, Status, Team, Usage,
+    UsageRow,
 };
 pub use refusal::{Code, Refusal, Result};
-pub use request::{CacheUse, Delivery, InputRef, Request, Wishes};
+pub use request::{CacheUse, Delivery, InputRef, Request, Webhook, Wishes};
 pub use start::{IdempotencyKey, Started};
+pub use vault::{Vault, VaultError};
 pub use watch::AccountLoad;
+pub use webhooks::Payload;
 
 use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
-use coordination::{Fingerprints, Turns};
+use coordination::{Fingerprints, Guard, Lots, Turns};
 use parking_lot::{Mutex, RwLock};
 use provider::{Clock, Entropy, Ids};
 use records::{Change, Records};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{flight::Flight, health::Health};
+use crate::{flight::Flight, health::Health, poller::Poller};
 
 /// What the engine works with. The gateway makes it; tests make it with their own clock.
 #[derive(Debug)]
@@ -71,6 +82,10 @@ pub struct Parts {
     pub records: Arc<dyn Records>,
     /// Turns at accounts.
     pub turns: Arc<dyn Turns>,
+    /// Prepaid units.
+    pub lots: Arc<dyn Lots>,
+    /// Who stops before a vendor suspends an account.
+    pub guard: Arc<dyn Guard>,
     /// Equal work in flight.
     pub equals: Arc<dyn Fingerprints>,
     /// Where bytes lie.
@@ -85,6 +100,10 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// Who measures.
     pub observer: Arc<dyn Observer>,
+    /// What seals secrets that must be read again.
+    pub vault: Vault,
+    /// How webhooks write a generation.
+    pub payload: Arc<dyn Payload>,
     /// Settings.
     pub settings: Settings,
 }
@@ -104,6 +123,8 @@ pub struct Settings {
     pub memory_in_flight: u64,
     /// Where callers reach us, for links.
     pub public_url: String,
+    /// Whether no other process works with these records.
+    pub alone: bool,
 }
 
 /// The engine. Cheap to clone; every clone is the same engine.
@@ -121,6 +142,10 @@ struct Inner {
     images: assets::images::Images,
     memory: assets::ByteBudget,
     public_url: RwLock<String>,
+    poller: Poller,
+    /// This process, as the records know it.
+    worker: String,
+    bell: webhooks::Bell,
     tasks: TaskTracker,
     stop: CancellationToken,
     runtime: tokio::runtime::Handle,
@@ -142,6 +167,7 @@ impl Engine {
         let keys =
             Keyring::new(Arc::clone(&parts.records), ids.clone(), Arc::clone(&parts.clock), pepper);
         let engine = Self(Arc::new(Inner {
+            worker: ids.next("wrk_"),
             ids,
             flights: Mutex::default(),
             health: Health::default(),
@@ -153,14 +179,19 @@ impl Engine {
                 Arc::clone(&parts.clock),
             ),
             public_url: RwLock::new(parts.settings.public_url.clone()),
+            poller: Poller::default(),
+            bell: webhooks::Bell::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             runtime: tokio::runtime::Handle::current(),
             parts,
         }));
         engine.resume().await?;
+        engine.spawn(workers::live(engine.clone()));
+        engine.spawn(poller::poll(engine.clone()));
         engine.spawn(sweep::sweep(engine.clone()));
         engine.spawn(watch::watch(engine.clone()));
+        engine.spawn(webhooks::deliver(engine.clone()));
         Ok(engine)
     }
 
@@ -176,6 +207,7 @@ impl Engine {
                 tracing::warn!(left, "stopping with work under way: it goes on after the next start");
             }
         }
+        self.say_over().await;
     }
 
     /// Who can be asked.
@@ -217,6 +249,22 @@ impl Engine {
         &self.0.parts.turns
     }
 
+    pub(crate) fn lots(&self) -> &Arc<dyn Lots> {
+        &self.0.parts.lots
+    }
+
+    pub(crate) fn guard(&self) -> &Arc<dyn Guard> {
+        &self.0.parts.guard
+    }
+
+    pub(crate) fn worker(&self) -> &str {
+        &self.0.worker
+    }
+
+    pub(crate) fn poller(&self) -> &Poller {
+        &self.0.poller
+    }
+
     pub(crate) fn equals(&self) -> &Arc<dyn Fingerprints> {
         &self.0.parts.equals
     }
@@ -233,6 +281,14 @@ impl Engine {
         &*self.0.parts.observer
     }
 
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.0.parts.vault
+    }
+
+    pub(crate) fn bell(&self) -> &webhooks::Bell {
+        &self.0.bell
+    }
+
     pub(crate) fn settings(&self) -> &Settings {
         &self.0.parts.settings
     }
@@ -243,12 +299,6 @@ impl Engine {
 
     pub(crate) fn images(&self) -> &assets::images::Images {
         &self.0.images
-    }
-
-    /// A sink for one call's outputs.
-    pub(crate) fn session(&self) -> assets::BlobSink {
-        let ids = self.ids().clone();
-        self.store().sink(move || ids.next("ast_"), self.settings().max_asset_bytes)
     }
 
     pub(crate) fn links(&self) -> &assets::LinkKey {

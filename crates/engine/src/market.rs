@@ -2,20 +2,18 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use crate::{Code, Credential, Refusal};
 use provider::{Description, Kind, Limits, Model, Provider};
-use secrecy::SecretString;
-
-use crate::{Code, Refusal};
 
 /// One credential at one vendor.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Account {
     /// Its name in the configuration.
     pub name: String,
     /// `provider/name`: how turns, calls and books know it.
     pub id: String,
     /// The credential.
-    pub key: SecretString,
+    pub key: Credential,
     /// The vendor's documented limits, with what the configuration overrides.
     pub limits: Limits,
 }
@@ -59,6 +57,11 @@ impl Listing {
     /// The model.
     pub fn model(&self) -> &Model {
         &self.vendor.description.models[self.index]
+    }
+
+    /// Whether it is the same model at the same vendor.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.index == other.index && self.vendor.name == other.vendor.name
     }
 
     /// `provider/model`.

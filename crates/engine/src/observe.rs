@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use provider::MicroUsd;
-use records::{Generation, Outcome};
+use records::{DeliveryState, Generation, Outcome};
 
 /// Hears of everything that operators count. Called on the hot path: an implementation only counts.
 pub trait Observer: Send + Sync + fmt::Debug {
@@ -13,8 +13,12 @@ pub trait Observer: Send + Sync + fmt::Debug {
     fn generation(&self, generation: &Generation);
     /// A charge is on the books; `model` is `provider/model`.
     fn booked(&self, team: &str, provider: &str, model: &str, amount: MicroUsd);
+    /// A job at a vendor is looked at, so much later than it was due.
+    fn looked(&self, provider: &str, late: Duration);
     /// A vendor told an account's balance.
     fn balance(&self, provider: &str, account: &str, balance: MicroUsd);
+    /// A webhook was tried; `Pending` where it will be tried again.
+    fn webhook(&self, state: DeliveryState);
 }
 
 /// Hears nothing.
@@ -25,5 +29,7 @@ impl Observer for Silent {
     fn attempt(&self, _: &str, _: &str, _: &str, _: Outcome, _: Duration) {}
     fn generation(&self, _: &Generation) {}
     fn booked(&self, _: &str, _: &str, _: &str, _: MicroUsd) {}
+    fn looked(&self, _: &str, _: Duration) {}
     fn balance(&self, _: &str, _: &str, _: MicroUsd) {}
+    fn webhook(&self, _: DeliveryState) {}
 }

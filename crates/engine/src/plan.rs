@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use provider::{Call, Input, Price, Quote, QuoteSource, Work};
+use provider::{Input, MicroUsd, Price, Quote, QuoteSource, Work};
 use routing::{Barrier, Bounds, Candidate};
 use serde_json::json;
 
@@ -55,6 +55,13 @@ pub struct Estimate {
     pub reason: Option<String>,
 }
 
+/// Who asks for what.
+#[derive(Debug, Clone, Copy)]
+struct Asking<'a> {
+    kind: provider::Kind,
+    team: &'a str,
+}
+
 /// A candidate before the verdict.
 struct Asked {
     listing: Listing,
@@ -72,7 +79,7 @@ impl Engine {
     /// every candidate's reason, `providers_unavailable` where only time stands in the way.
     pub(crate) async fn plan(&self, caller: &Caller, request: Request) -> Result<Planned> {
         let resolved = self.resolve(caller, &request)?;
-        let asked = self.ask(&resolved, &request).await;
+        let asked = self.ask(&resolved, &request, &caller.team.id).await;
         let slots = slots(request.count, &resolved.listings);
         let plan = self.rank(&request, &asked, slots.len());
         if plan.order.is_empty() {
@@ -85,7 +92,7 @@ impl Engine {
     /// What every candidate would cost, the cheapest usable first.
     pub async fn estimate(&self, caller: &Caller, request: &Request) -> Result<Vec<Estimate>> {
         let resolved = self.resolve(caller, request)?;
-        let asked = self.ask(&resolved, request).await;
+        let asked = self.ask(&resolved, request, &caller.team.id).await;
         let calls = slots(request.count, &resolved.listings).len();
         let plan = self.rank(request, &asked, calls);
         let rest = (0..asked.len()).filter(|index| !plan.order.contains(index));
@@ -110,9 +117,9 @@ impl Engine {
 
     /// Plans a generation again that a process left behind: it was accepted once, so nobody's leave is
     /// asked, and it may have no step left.
-    pub(crate) async fn plan_again(&self, request: Request) -> Result<Planned> {
+    pub(crate) async fn plan_again(&self, request: Request, team: &str) -> Result<Planned> {
         let resolved = self.market().resolve(request.model.as_deref(), request.kind)?;
-        let asked = self.ask(&resolved, &request).await;
+        let asked = self.ask(&resolved, &request, team).await;
         let slots = slots(request.count, &resolved.listings);
         let steps = steps(&asked, &self.rank(&request, &asked, slots.len()));
         Ok(Planned { request, resolved, steps, slots })
@@ -128,11 +135,13 @@ impl Engine {
         Ok(resolved)
     }
 
-    async fn ask(&self, resolved: &Resolved, request: &Request) -> Vec<Asked> {
+    async fn ask(&self, resolved: &Resolved, request: &Request, team: &str) -> Vec<Asked> {
         let mut asked = Vec::new();
         for listing in &resolved.listings {
             for account in &listing.vendor.accounts {
-                let quote = self.quote(request, listing, account, resolved.kind).await;
+                let quote = self
+                    .quote(request, listing, account, Asking { kind: resolved.kind, team })
+                    .await;
                 let wait = self.wait_for(account).await;
                 let (listing, account) = (listing.clone(), Arc::clone(account));
                 asked.push(Asked { listing, account, quote, wait });
@@ -146,7 +155,7 @@ impl Engine {
         request: &Request,
         listing: &Listing,
         account: &Arc<Account>,
-        kind: provider::Kind,
+        Asking { kind, team }: Asking<'_>,
     ) -> Result<Quote, Barrier> {
         let wanted = &request.routing.providers;
         if !wanted.is_empty() && !wanted.contains(&listing.vendor.name) {
@@ -163,14 +172,44 @@ impl Engine {
             let reason = hold.reason.as_str();
             return Err(Barrier::Passing(format!("the account is on hold ({reason})")));
         }
-        let pace = AccountPace::new(self, account);
-        let call = Call { account: &account.name, key: &account.key, pace: &pace };
-        listing
-            .vendor
-            .adapter
-            .quote(call, &work)
-            .await
-            .map_err(|error| Barrier::Lasting(format!("no price is known: {}", error.public())))
+        if let Some(rule) = &account.limits.safety
+            && let Err(stopped) = self.guard().look(&account.id, rule, team).await
+        {
+            return Err(Barrier::Passing(stopped.to_string()));
+        }
+        let units = self.units_price(listing, account, kind, &work).await?;
+        let pace = AccountPace::new(self, account).await;
+        let quote =
+            listing.vendor.adapter.quote(pace.call(), &work).await.map_err(|error| {
+                Barrier::Lasting(format!("no price is known: {}", error.public()))
+            })?;
+        let Price { expected, upper } = quote.price;
+        Ok(Quote { price: Price { expected: expected + units, upper: upper + units }, ..quote })
+    }
+
+    /// What the units of one call cost: nothing within the allowance, overage past it.
+    async fn units_price(
+        &self,
+        listing: &Listing,
+        account: &Arc<Account>,
+        kind: provider::Kind,
+        work: &Work,
+    ) -> Result<MicroUsd, Barrier> {
+        let Account { id, limits, .. } = &**account;
+        if !limits.is_prepaid(kind) {
+            return Ok(MicroUsd::ZERO);
+        }
+        let units = u32::from(work.count);
+        let first = self.lots().look(id, limits, kind, units).await;
+        // Before anybody is turned away the vendor's own counters are asked, though not every time.
+        let look = match first.is_err() && self.health().may_ask(id, self.clock().now()) {
+            true => {
+                self.look_at(&listing.vendor, account).await;
+                self.lots().look(id, limits, kind, units).await
+            }
+            false => first,
+        };
+        look.map_err(|gone| Barrier::Passing(gone.to_string()))
     }
 
     fn rank(&self, request: &Request, asked: &[Asked], calls: usize) -> routing::Plan {

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use provider::{Charge, Error, Found, Kind, Recovered, Timestamp};
+use coordination::UnitsEnd;
+use provider::{Charge, Error, Found, Kind, Recovered, SlotUse, Timestamp};
 use records::{Lost, Outcome};
 
 use crate::{
     Code, Request,
     attempt::{Equal, Rest, Underway, Verdict},
-    drive::failure,
+    journey::failure,
     plan::{Step, work},
     turns::AccountPace,
 };
@@ -45,7 +46,7 @@ pub(crate) fn fingerprint(request: &Request, step: &Step) -> [u8; 32] {
     *hash.finalize().as_bytes()
 }
 
-impl Underway<'_> {
+impl Underway {
     /// Finds out what became of the submit; it is settled, tried again, or booked as uncertain.
     pub(crate) async fn recover(mut self, lost: Lost, error: Option<Error>) -> Verdict {
         // Equal work that is still under way here would look the same in the books: it ends first.
@@ -53,9 +54,9 @@ impl Underway<'_> {
             Equal::Flight(flight) => Equal::Lost(flight.into_lost()),
             already => already,
         };
-        if lost.ended {
+        if lost.ended && self.account().limits.slot == SlotUse::Request {
             // The vendor answered, so the slot there is free; its books may take longer.
-            self.lease = None;
+            self.held.lease = None;
         }
         if let Equal::Lost(place) = &self.equal {
             place.settled().await;
@@ -70,33 +71,38 @@ impl Underway<'_> {
             }
             Word::Not => {
                 let detail = error.as_ref().map(|e| format!("{} {}", e.public(), e.private()));
-                self.close(Outcome::Failed, detail, None).await;
+                self.close(Outcome::Failed, detail, None, UnitsEnd::Free).await;
                 let message = "the provider failed before it did the work";
                 Verdict::Again(failure(Code::ProviderError, message), Rest::Backoff)
             }
-            Word::Unknown => self.uncertain(error).await,
+            Word::Unknown => self.uncertain(lost, error).await,
+        }
+    }
+
+    /// Until when the vendor can be working on it.
+    fn can_run_until(&self, lost: Lost) -> Timestamp {
+        let limits = &self.account().limits;
+        match lost.ended && limits.slot == SlotUse::Request {
+            true => lost.at,
+            false => lost.at.max(self.started_at.plus(limits.work_ceiling)),
         }
     }
 
     async fn look(&mut self, lost: Lost) -> Word {
         let engine = self.engine().clone();
-        let ceiling = self.account().limits.work_ceiling;
-        let over = match lost.ended {
-            true => lost.at,
-            false => lost.at.max(self.started_at.plus(ceiling)),
-        };
+        let over = self.can_run_until(lost);
         let last_look = over.plus(LAG);
         let mut span = FIRST_LOOK;
         loop {
             let began = engine.clock().now();
-            let asked = match self.lease.is_some() {
+            let asked = match self.held.lease.is_some() {
                 false => self.ask(lost, began).await,
                 // The vendor may still be working on it, so it holds its slot. Where the account is
                 // full with such calls, its books can be read once they can't be running any more.
                 true => tokio::select! {
                     asked = self.ask(lost, began) => asked,
                     () = engine.clock().sleep_until(over) => {
-                        self.lease = None;
+                        self.held.lease = None;
                         continue;
                     }
                 },
@@ -127,8 +133,8 @@ impl Underway<'_> {
     /// One look. `None`: it is not there (yet).
     async fn ask(&self, lost: Lost, now: Timestamp) -> provider::Result<Option<Word>> {
         let engine = self.engine();
-        let pace = AccountPace::new(engine, self.account());
-        let Self { journey, step, .. } = self;
+        let pace = AccountPace::new(engine, self.account()).await;
+        let (journey, step) = (&self.journey, self.step());
         let inputs = engine.inputs_without_bytes(&journey.request);
         let question = provider::Lost {
             work: work(&journey.request, journey.kind, &step.listing, self.count, inputs),
@@ -136,7 +142,7 @@ impl Underway<'_> {
             lost_at: lost.at,
             now,
         };
-        let answer = step.listing.vendor.adapter.recover(self.call(&pace), &question).await?;
+        let answer = step.listing.vendor.adapter.recover(pace.call(), &question).await?;
         let Recovered::Candidates(rows) = answer else { return Ok(Some(Word::Unknown)) };
         for found in rows {
             if self.claim(&found).await {
@@ -148,10 +154,25 @@ impl Underway<'_> {
 
     /// The vendor may have charged and nobody can tell: its ceiling is booked, and nothing is paid
     /// again in silence.
-    async fn uncertain(self, error: Option<Error>) -> Verdict {
+    ///
+    /// A unit of a prepaid allowance is no money: it stands as used, and the work may be made anew
+    /// elsewhere.
+    async fn uncertain(mut self, lost: Lost, error: Option<Error>) -> Verdict {
         let detail = error.as_ref().map(|e| format!("{} {}", e.public(), e.private()));
+        let over = self.can_run_until(lost);
+        if let Some(lease) = self.held.lease.take()
+            && over > self.engine().clock().now()
+        {
+            // It may be running all the same, and then holds its slot.
+            self.engine().poller().release_at(over, lease);
+        }
+        let prepaid = self.held.taken.is_some() && self.upper.is_zero();
         let ceiling = Some(Charge::at_most(self.upper));
-        self.close(Outcome::Unknown, detail, ceiling).await;
+        self.close(Outcome::Unknown, detail, ceiling, UnitsEnd::Used).await;
+        if prepaid {
+            let message = "the provider's answer was lost, and it may have done the work";
+            return Verdict::Next(failure(Code::ProviderError, message));
+        }
         let kind = self.journey.kind;
         let message = match kind {
             Kind::Image => "the provider's answer was lost, and it may have charged for the image",

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use provider::{AspectRatio, ImageFormat, Kind, MicroUsd, Role, Size};
+use records::Status;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -49,12 +50,27 @@ pub struct Request {
     pub metadata: BTreeMap<String, String>,
     /// Documented fields of vendors under their own names, by provider.
     pub provider_options: BTreeMap<String, BTreeMap<String, Value>>,
+    /// Who is told when it ends.
+    #[serde(default)]
+    pub webhook: Option<Webhook>,
     /// Parameters that were understood and that no vendor here heeds (`quality`, `style`...): they
     /// are reported as adjustments, and refused under `strict`.
     pub without_effect: BTreeMap<String, Value>,
 }
 
 impl Request {
+    /// What may be written of a request whose words nobody may keep.
+    pub(crate) fn without_words(&self) -> Self {
+        Self {
+            prompt: String::new(),
+            negative_prompt: None,
+            inputs: Vec::new(),
+            provider_options: BTreeMap::new(),
+            without_effect: BTreeMap::new(),
+            ..self.clone()
+        }
+    }
+
     /// A picture of `prompt`, nothing else asked for.
     pub fn image(prompt: impl Into<String>) -> Self {
         Self {
@@ -77,6 +93,7 @@ impl Request {
             store: true,
             metadata: BTreeMap::new(),
             provider_options: BTreeMap::new(),
+            webhook: None,
             without_effect: BTreeMap::new(),
         }
     }
@@ -95,6 +112,15 @@ pub struct InputRef {
     pub hash: String,
     /// How many.
     pub bytes: u64,
+}
+
+/// Who is told when a generation ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Webhook {
+    /// An address of the caller's.
+    pub url: String,
+    /// Which ends are told; see [`Webhook::all`].
+    pub events: Vec<Status>,
 }
 
 /// How outputs shall come.

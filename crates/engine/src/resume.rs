@@ -1,18 +1,24 @@
 //! After a restart: every generation that has not ended is picked up where its rows say it stands.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use provider::{Finished, Output, RemoteOutput, Ticket, Timestamp};
-use records::{Attempt, AttemptState, Generation, Lost, Outcome, OutputRecord, Unfinished};
+use coordination::{Judged, Past, Taken, Used};
+use provider::{Calendar, Finished, Output, RemoteOutput, Ticket, Timestamp};
+use records::{
+    Attempt, AttemptState, Booking, Change, EndAttempt, EndGeneration, Generation, Lost, Outcome,
+    OutputRecord, Status, Unfinished, Units, UnitsState,
+};
 
 use crate::{
     Code, Engine, Request,
-    attempt::{Equal, Underway, Verdict},
-    drive::{Entry, Journey, drive, failure},
+    admission::{self, Held},
+    attempt::{Course, Equal, Underway, Verdict},
+    drive::{Entry, drive},
     flight::Flight,
+    journey::{Journey, Made, failure},
     plan::Step,
+    poller::Queued,
     recover::fingerprint,
-    settle::Made,
 };
 
 /// How soon a queued job is looked at again after a restart.
@@ -25,7 +31,7 @@ pub(crate) struct Left {
     /// Attempts of its call so far, this one included.
     pub(crate) used: u32,
     attempt: Attempt,
-    lease: coordination::Lease,
+    held: Held,
     equal: Equal,
     /// When we took it over: it was lost some time before.
     now: Timestamp,
@@ -33,23 +39,23 @@ pub(crate) struct Left {
 
 impl Left {
     /// Goes on from the state that was written before the act.
-    pub(crate) async fn go_on(self, journey: &Journey) -> Verdict {
-        let Self { step, attempt, lease, equal, now, .. } = self;
+    pub(crate) async fn go_on(self, journey: &Arc<Journey>) -> Course {
+        let Self { step, attempt, held, equal, now, .. } = self;
         let underway = Underway {
-            journey,
-            step: &journey.steps[step],
+            journey: Arc::clone(journey),
+            step,
             id: attempt.id.clone(),
             count: attempt.count,
             upper: attempt.upper,
             started_at: attempt.started_at,
-            lease: Some(lease),
+            held,
             equal,
         };
-        match attempt.state {
+        let verdict = match attempt.state {
             AttemptState::Submitting => {
                 // Nobody knows how far it came: the vendor's books must tell.
                 let lost = Lost { at: now, ended: false };
-                let change = records::Change::Lost { attempt: attempt.id.clone(), lost };
+                let change = Change::Lost { attempt: attempt.id.clone(), lost };
                 journey.engine.must_apply(vec![change]).await;
                 underway.recover(lost, None).await
             }
@@ -59,11 +65,13 @@ impl Left {
             }
             AttemptState::Running => {
                 let reference = attempt.ticket.clone().unwrap_or_default();
-                underway.follow(Ticket { reference, look_after: LOOK_SOON }).await
+                let ticket = Ticket { reference, look_after: LOOK_SOON };
+                return Course::Queued(Box::new(Queued { underway, ticket }));
             }
             AttemptState::Fetching => underway.settle_found(still_there(&attempt)).await,
             AttemptState::Ended => Verdict::Over(failure(Code::ProviderError, "it had ended")),
-        }
+        };
+        Course::Ended(verdict)
     }
 }
 
@@ -83,6 +91,7 @@ impl Engine {
     /// Picks every unfinished generation up. Runs before the first request is taken, so that lost
     /// work has its place before equal work can begin.
     pub(crate) async fn resume(&self) -> records::Result<()> {
+        self.restore_credentials().await?;
         let now = self.clock().now();
         let minute = std::time::Duration::from_secs(60);
         let mut sent: std::collections::BTreeMap<String, Vec<Timestamp>> = Default::default();
@@ -92,21 +101,69 @@ impl Engine {
         for (account, calls) in sent {
             self.turns().restore(&account, &calls).await;
         }
-        let all = self.records().unfinished().await?;
-        if !all.is_empty() {
-            tracing::info!(generations = all.len(), "picking up what was unfinished");
+        let units = self.restore_lots(now).await?;
+        self.restore_guard(now).await?;
+        self.say_alive().await?;
+        if self.settings().alone {
+            let to = self.worker().to_owned();
+            self.records().apply(vec![Change::TakeAll { to }]).await?;
         }
-        for unfinished in all {
-            self.pick_up(unfinished, now).await;
+        self.pick_up_own(&units).await
+    }
+
+    /// Counts what was taken of allowances; answers what attempts under way hold.
+    async fn restore_lots(&self, now: Timestamp) -> records::Result<HashMap<String, Taken>> {
+        let all = self.records().units_since(Calendar::Month.start(now)).await?;
+        let mut open = HashMap::new();
+        let mut past: HashMap<String, Past> = HashMap::new();
+        for units in &all {
+            let past = past.entry(units.account.clone()).or_default();
+            match units.state {
+                UnitsState::Open => {
+                    open.insert(units.attempt.clone(), admission::read(units));
+                    past.open.push(admission::read(units));
+                }
+                UnitsState::Doubt => past.doubtful.push(admission::read(units)),
+                UnitsState::Used => past.used.push(used(units)),
+                UnitsState::Free => {}
+            }
+        }
+        for account in self.market().vendors().flat_map(|vendor| &vendor.accounts) {
+            let mut past = past.remove(&account.id).unwrap_or_default();
+            if account.limits.overage.is_some() {
+                let name = format!("overage_since:{}", account.id);
+                let since = self.records().setting(&name, now.millis().to_string()).await?;
+                past.overage_since = since.parse().ok().map(Timestamp::from_millis);
+            }
+            self.lots().restore(&account.id, past).await;
+        }
+        Ok(open)
+    }
+
+    async fn restore_guard(&self, now: Timestamp) -> records::Result<()> {
+        let accounts = || self.market().vendors().flat_map(|vendor| &vendor.accounts);
+        let spans = accounts().filter_map(|account| Some(account.limits.safety?.span));
+        let Some(longest) = spans.max() else { return Ok(()) };
+        let mut judged: HashMap<String, Vec<Judged>> = HashMap::new();
+        for one in self.records().judged_since(now.minus(longest)).await? {
+            let records::Judgement { account, team, at, rejected } = one;
+            judged.entry(account).or_default().push(Judged { team, at, rejected });
+        }
+        for account in accounts().filter(|account| account.limits.safety.is_some()) {
+            let judged = judged.remove(&account.id).unwrap_or_default();
+            self.guard().restore(&account.id, &judged).await;
         }
         Ok(())
     }
 
-    async fn pick_up(&self, unfinished: Unfinished, now: Timestamp) {
-        let Unfinished { generation, kept } = unfinished;
+    pub(crate) async fn pick_up(&self, unfinished: Unfinished, now: Timestamp, units: &Open) {
+        let Unfinished { generation, kept, .. } = unfinished;
         let id = generation.id.clone();
         let planned = match serde_json::from_str::<Request>(&generation.request) {
-            Ok(request) => self.plan_again(request).await.map_err(|refusal| refusal.message),
+            Ok(request) if !request.store => return self.give_up(&generation, units).await,
+            Ok(request) => {
+                self.plan_again(request, &generation.team).await.map_err(|refusal| refusal.message)
+            }
             Err(error) => Err(error.to_string()),
         };
         let mut planned = match planned {
@@ -131,29 +188,74 @@ impl Engine {
         }
         let journey = Journey::new(self.clone(), Arc::clone(&flight), planned, None);
         let journey = Arc::new(journey);
+        let before = Before { generation: &generation, kept: &kept, units, now };
         let mut entries = Vec::with_capacity(journey.slots.len());
         for slot in 0..journey.slots.len() {
-            entries.push(self.entry(&journey, &generation, slot, now, &kept).await);
+            entries.push(self.entry(&journey, slot, &before).await);
         }
         self.flights().lock().insert(id, flight);
         self.spawn(drive(journey, entries));
     }
 
+    /// A generation of which nothing was kept cannot go on: it ends, its units stand as used where
+    /// the vendor may have worked, and what lies at the vendor is deleted there.
+    async fn give_up(&self, generation: &Generation, units: &Open) {
+        let at = self.clock().now();
+        let mut changes = Vec::new();
+        for attempt in &generation.attempts {
+            if attempt.state == AttemptState::Ended {
+                continue;
+            }
+            if units.contains_key(&attempt.id) {
+                let (attempt, state) = (attempt.id.clone(), UnitsState::Used);
+                changes.push(Change::EndUnits { attempt, state });
+            }
+            if attempt.state != AttemptState::Fetching && !attempt.upper.is_zero() {
+                changes.push(Change::Book(Box::new(Booking {
+                    attempt: attempt.id.clone(),
+                    reference: None,
+                    amount: attempt.upper,
+                    uncertain: true,
+                    remote: Vec::new(),
+                    at,
+                })));
+            }
+            let detail = Some("the process ended and nothing of the request was kept".to_owned());
+            let (attempt, outcome) = (attempt.id.clone(), Outcome::Unknown);
+            changes.push(Change::EndAttempt(EndAttempt { attempt, outcome, detail, at }));
+        }
+        if !generation.status.is_final() {
+            let message = "the process that ran it ended, and nothing of the request was kept";
+            changes.push(Change::EndGeneration(Box::new(EndGeneration {
+                id: generation.id.clone(),
+                status: Status::Failed,
+                outputs: Vec::new(),
+                made_by: None,
+                adjustments: provider::Adjustments::new(),
+                error: Some(failure(Code::InternalError, message)),
+                at,
+            })));
+        }
+        self.must_apply(changes).await;
+        for attempt in &generation.attempts {
+            if let (AttemptState::Running | AttemptState::Fetching, Some(job), Some(step)) =
+                (attempt.state, &attempt.ticket, self.step_of(attempt))
+            {
+                let (engine, job) = (self.clone(), job.clone());
+                self.spawn(async move { engine.forget(&step, &job).await });
+            }
+        }
+    }
+
     /// Where one call of the generation stands.
-    async fn entry(
-        &self,
-        journey: &Journey,
-        generation: &Generation,
-        slot: usize,
-        now: Timestamp,
-        assets: &[OutputRecord],
-    ) -> Entry {
+    async fn entry(&self, journey: &Journey, slot: usize, before: &Before<'_>) -> Entry {
+        let Before { generation, kept, units, now } = *before;
         let of_slot = |a: &&Attempt| usize::try_from(a.slot).is_ok_and(|s| s == slot);
         let attempts: Vec<&Attempt> = generation.attempts.iter().filter(of_slot).collect();
         let used = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
         let Some(last) = attempts.last() else { return Entry::New(0) };
         if last.outcome == Some(Outcome::Completed) {
-            return Entry::Done(Box::new(made_before(generation, last, assets)));
+            return Entry::Done(Box::new(made_before(generation, last, kept)));
         }
         if last.state == AttemptState::Ended {
             return Entry::New(used);
@@ -166,7 +268,13 @@ impl Engine {
             return Entry::New(used);
         };
         let account = &journey.steps[step].account.id;
-        let lease = self.turns().adopt(account).await;
+        let lease = Some(self.turns().adopt(account).await);
+        let watched = match journey.steps[step].account.limits.safety {
+            Some(_) => Some(self.guard().adopt(account, &generation.team, last.started_at).await),
+            None => None,
+        };
+        let taken = units.get(&last.id).cloned();
+        let held = Held { account: account.clone(), lease, watched, taken };
         let equal = match last.state {
             AttemptState::Submitting | AttemptState::Lost => {
                 let print = fingerprint(&journey.request, &journey.steps[step]);
@@ -174,7 +282,7 @@ impl Engine {
             }
             AttemptState::Running | AttemptState::Fetching | AttemptState::Ended => Equal::Named,
         };
-        Entry::Left(Left { step, used, attempt: (*last).clone(), lease, equal, now })
+        Entry::Left(Left { step, used, attempt: (*last).clone(), held, equal, now })
     }
 
     /// The step that an attempt was a try of, whatever the plan says today.
@@ -184,6 +292,29 @@ impl Engine {
         let account = vendor.accounts.iter().find(|account| account.name == attempt.account)?;
         let call = provider::Price { expected: attempt.upper, upper: attempt.upper };
         Some(Step { listing, account: Arc::clone(account), call })
+    }
+}
+
+/// What attempts under way hold of allowances, by attempt.
+pub(crate) type Open = HashMap<String, Taken>;
+
+/// A generation as a process left it.
+#[derive(Clone, Copy)]
+struct Before<'a> {
+    generation: &'a Generation,
+    /// Outputs that are kept already.
+    kept: &'a [OutputRecord],
+    units: &'a Open,
+    now: Timestamp,
+}
+
+fn used(units: &Units) -> Used {
+    Used {
+        kind: units.kind,
+        at: units.at,
+        units: units.units,
+        overage_units: units.overage_units,
+        price: units.price,
     }
 }
 

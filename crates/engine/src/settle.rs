@@ -6,16 +6,19 @@
 
 use std::time::Duration;
 
+use coordination::UnitsEnd;
 use provider::{
     Adjustments, Finished, Found, MicroUsd, Output, OutputSink, Receipt, RemoteOutput, SinkError,
+    Ticket,
 };
-use records::{Asset, Booking, Change, EndAttempt, Failure, Outcome, OutputRecord};
+use records::{Asset, Booking, Change, EndAttempt, Failure, Outcome};
 
 use crate::{
-    Code,
-    attempt::{Equal, Underway, Verdict},
-    drive::failure,
+    Code, Engine,
+    attempt::{Underway, Verdict},
+    journey::{Made, failure},
     keep::Kept,
+    plan::Step,
     turns::AccountPace,
 };
 
@@ -23,26 +26,16 @@ use crate::{
 const FETCH_TRIES: u32 = 8;
 /// The first rest between two of them; it doubles.
 const FETCH_REST: Duration = Duration::from_millis(500);
+/// Tries to have a result deleted at the vendor.
+const FORGET_TRIES: u32 = 4;
 
-/// A call that made something.
-#[derive(Debug)]
-pub(crate) struct Made {
-    pub(crate) outputs: Vec<OutputRecord>,
-    pub(crate) adjustments: Adjustments,
-    /// Provider, the provider's own name of the model, account.
-    pub(crate) by: (String, String, String),
-    /// What is still to be written, with the generation's end.
-    pub(crate) rest: Vec<Change>,
-    /// Lives until the claim in `rest` is written: equal work that is lost must not take it.
-    pub(crate) equal: Option<Equal>,
-}
-
-impl Underway<'_> {
+impl Underway {
     /// Settles finished work.
     pub(crate) async fn settle(mut self, finished: Finished, session: assets::BlobSink) -> Verdict {
         // The vendor is done with it: its slot there is free before the bytes are looked at.
-        self.lease = None;
-        self.engine().health().works(&self.account().id);
+        self.held.lease = None;
+        self.held.judged(false);
+        self.engine().health().works(&self.account().id, self.started_at);
         self.tell_balance(finished.balance);
         let remote = remote_outputs(&finished);
         let booking = self.booking(&finished, &remote);
@@ -57,8 +50,9 @@ impl Underway<'_> {
 
     /// Settles work that was found in the vendor's books; it is booked already.
     pub(crate) async fn settle_found(mut self, finished: Finished) -> Verdict {
-        self.lease = None;
-        let session = self.engine().session();
+        self.held.lease = None;
+        self.held.judged(false);
+        let session = self.journey.session();
         self.bring_home(finished, session).await
     }
 
@@ -95,6 +89,10 @@ impl Underway<'_> {
             };
             outputs.push(output);
         }
+        if let (false, Some(job)) = (self.journey.request.store, &finished.reference) {
+            // The bytes are here and nobody may keep them: the vendor shall not either.
+            self.engine().forget(self.step(), job).await;
+        }
         let kept = self.collect(&outputs, session).await;
         self.conclude(None, kept, finished.adjustments).await
     }
@@ -126,10 +124,10 @@ impl Underway<'_> {
         remote: &RemoteOutput,
         session: &mut assets::BlobSink,
     ) -> Result<Receipt, FetchError> {
-        let pace = AccountPace::new(self.engine(), self.account());
+        let pace = AccountPace::new(self.engine(), self.account()).await;
         let mut writer = session.open(provider::OutputHint::default()).await?;
-        let adapter = &self.step.listing.vendor.adapter;
-        if let Err(error) = adapter.fetch(self.call(&pace), remote, &mut *writer).await {
+        let adapter = &self.step().listing.vendor.adapter;
+        if let Err(error) = adapter.fetch(pace.call(), remote, &mut *writer).await {
             let reason = format!("{} {}", error.public(), error.private());
             return Err(match error.kind() {
                 provider::ErrorKind::NotFound => FetchError::Gone(reason),
@@ -151,7 +149,11 @@ impl Underway<'_> {
                 Output::Text(text) => Kept::text(text.clone()),
                 Output::Written(receipt) => {
                     let stored = session.take(receipt).ok_or("an output was not kept")?;
-                    self.engine().keep(self.journey, stored).await?
+                    let mut kept = self.engine().keep(&self.journey, stored).await?;
+                    if !self.journey.request.store {
+                        self.whole(&mut kept).await?;
+                    }
+                    kept
                 }
                 Output::Remote(_) => return Err("an output is still at the provider".to_owned()),
             };
@@ -160,9 +162,20 @@ impl Underway<'_> {
         Ok(all)
     }
 
+    /// Bytes that nobody may keep go into the one answer, however many they are.
+    async fn whole(&self, kept: &mut Kept) -> Result<(), String> {
+        let Some(stored) = kept.stored.as_mut().filter(|stored| stored.inline.is_none()) else {
+            return Ok(());
+        };
+        let most = self.engine().settings().max_asset_bytes;
+        let bytes = self.journey.store().bytes(&stored.id, most).await;
+        stored.inline = Some(bytes.map_err(|error| error.to_string())?);
+        Ok(())
+    }
+
     /// Ends the attempt: with outputs, or with a charge for something that cannot be used.
     async fn conclude(
-        self,
+        mut self,
         booking: Option<Booking>,
         kept: Result<Vec<Kept>, String>,
         adjustments: Adjustments,
@@ -176,11 +189,15 @@ impl Underway<'_> {
         };
         let attempt = self.id.clone();
         changes.push(Change::EndAttempt(EndAttempt { attempt, outcome, detail, at }));
+        let engine = self.engine().clone();
+        changes.extend(self.held.end_units(&engine, UnitsEnd::Used).await);
         let mut outputs = Vec::new();
         let mut more = Adjustments::new();
         for kept in kept.iter().flatten() {
             if let Some(asset) = &kept.stored {
-                changes.push(Change::Asset(Box::new(self.asset(asset, at))));
+                if self.journey.request.store {
+                    changes.push(Change::Asset(Box::new(self.asset(asset, at))));
+                }
                 if let Some(bytes) = &asset.inline {
                     self.journey.flight.keep_inline(&asset.id, bytes.clone());
                 }
@@ -191,6 +208,8 @@ impl Underway<'_> {
         // After the deadline the generation has its end; what comes now is added to it.
         let late = self.journey.flight.is_closed() && !outputs.is_empty();
         if late {
+            // Outputs are added to an end that is written.
+            self.journey.flight.ended().await;
             let generation = self.journey.id.clone();
             changes.push(Change::LateOutputs { generation, outputs: outputs.clone() });
         }
@@ -211,7 +230,7 @@ impl Underway<'_> {
         }
         let by = (
             self.provider().to_owned(),
-            self.step.listing.model().name.clone(),
+            self.step().listing.model().name.clone(),
             self.account().name.clone(),
         );
         more.extend(adjustments);
@@ -220,10 +239,10 @@ impl Underway<'_> {
     }
 
     /// A paid output is gone at the vendor: the loss stays on the books, with the evidence.
-    async fn lost_output(self, reason: String) -> Verdict {
+    async fn lost_output(mut self, reason: String) -> Verdict {
         tracing::error!(attempt = %self.id, %reason, "a paid output is lost");
         let detail = Some(format!("a paid output is lost: {reason}"));
-        self.close(Outcome::Failed, detail, None).await;
+        self.close(Outcome::Failed, detail, None, UnitsEnd::Used).await;
         Verdict::Over(unusable())
     }
 
@@ -231,7 +250,7 @@ impl Underway<'_> {
         Booking {
             attempt: self.id.clone(),
             reference: finished.reference.clone(),
-            amount: finished.charge.amount,
+            amount: finished.charge.amount + self.held.price(),
             uncertain: !finished.charge.certain,
             remote: remote.to_vec(),
             at: self.engine().clock().now(),
@@ -248,6 +267,7 @@ impl Underway<'_> {
             hash: stored.hash,
             width: stored.width,
             height: stored.height,
+            millis: stored.millis,
             created_at: at,
             expires_at: at.plus(self.engine().settings().asset_ttl),
         }
@@ -255,7 +275,7 @@ impl Underway<'_> {
 
     fn tell_balance(&self, balance: Option<MicroUsd>) {
         if let Some(balance) = balance {
-            self.engine().told_balance(&self.step.listing.vendor, self.account(), balance);
+            self.engine().told_balance(&self.step().listing.vendor, self.account(), balance);
         }
     }
 
@@ -271,9 +291,30 @@ impl Underway<'_> {
                 state.cost.uncertain += booking.amount;
             }
         });
-        let model = self.step.listing.name();
+        let model = self.step().listing.name();
         let team = &self.journey.team;
         self.engine().observer().booked(team, self.provider(), &model, booking.amount);
+    }
+}
+
+impl Engine {
+    /// Has the vendor delete what it keeps of a job.
+    pub(crate) async fn forget(&self, step: &Step, job: &str) {
+        let ticket = Ticket { reference: job.to_owned(), look_after: Duration::ZERO };
+        let account = &step.account;
+        let mut rest = FETCH_REST;
+        for _ in 0..FORGET_TRIES {
+            let pace = AccountPace::new(self, account).await;
+            match step.listing.vendor.adapter.cancel(pace.call(), &ticket).await {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::warn!(account = %account.id, ?error, "not deleted there yet")
+                }
+            }
+            self.clock().sleep_until(self.clock().now().plus(self.jitter(rest))).await;
+            rest *= 2;
+        }
+        tracing::error!(account = %account.id, "the provider could not be made to delete a result");
     }
 }
 

@@ -9,8 +9,9 @@ use tokio::sync::oneshot;
 use crate::{
     Caller, Code, Done, Engine, Refusal, Request, Result,
     attempt::Opening,
-    drive::{Entry, Journey, drive},
+    drive::{Entry, drive},
     flight::Flight,
+    journey::Journey,
     plan::Planned,
 };
 
@@ -72,13 +73,19 @@ impl Engine {
                 let id = row.id.clone();
                 let (tell, told) = oneshot::channel();
                 self.spawn(begin(journey, *row, tell, Tell::Refused));
-                let refused = tokio::select! {
+                let joined = tokio::select! {
                     biased;
                     () = flight.ended() => None,
-                    told = told => Some(told.map_err(|_| stopping())??),
+                    // Without a word it waits in a vendor's queue.
+                    told = told => told.ok().transpose()?,
                     () = self.clock().sleep_until(until) => None,
                 };
-                let Some(joined) = refused else {
+                let Some(joined) = joined else {
+                    tokio::select! {
+                        biased;
+                        () = flight.ended() => {}
+                        () = self.clock().sleep_until(until) => {}
+                    }
                     let done = Done { generation: flight.now(), inline: flight.inline() };
                     return Ok((Started { id, replayed: false }, done));
                 };
@@ -161,12 +168,16 @@ async fn begin(
     // Where the account is free, the first attempt is written together with the generation: one
     // commit instead of two on the way to the vendor.
     let opening = journey.try_open().await;
-    let row = NewGeneration { running: opening.is_some(), ..row };
+    let worker = engine.worker().to_owned();
+    let row = NewGeneration { running: opening.is_some(), worker, ..row };
     let mut changes = vec![Change::Accept(Box::new(row))];
-    changes.extend(opening.as_ref().map(Opening::change));
+    changes.extend(opening.iter().flat_map(Opening::changes));
     engine.flights().lock().insert(id.clone(), Arc::clone(&journey.flight));
     if let Err(error) = engine.records().apply(changes).await {
         engine.landed(&id);
+        if let Some(opening) = opening {
+            opening.undo(&engine).await;
+        }
         let answer = match error {
             records::Error::Used(used) => same_body(&used, &journey),
             other => Err(other.into()),
@@ -223,7 +234,12 @@ fn new_row(
         key: caller.key.id.clone(),
         kind: planned.resolved.kind,
         model: planned.resolved.name.clone(),
-        request: serde_json::to_string(&planned.request).map_err(|e| Refusal::internal(&e))?,
+        request: match planned.request.store {
+            true => serde_json::to_string(&planned.request),
+            // Nobody may keep the words, so no other process can go on with them.
+            false => serde_json::to_string(&planned.request.without_words()),
+        }
+        .map_err(|e| Refusal::internal(&e))?,
         metadata: planned.request.metadata.clone(),
         estimated: best.times(calls),
         at,
@@ -233,6 +249,7 @@ fn new_row(
             generation: id.to_owned(),
         }),
         running: false,
+        worker: String::new(),
     })
 }
 

@@ -2,15 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use coordination::{Flight, Lease};
+use coordination::{Flight, Lease, UnitsEnd};
 use futures_util::FutureExt;
-use provider::Timestamp;
 use records::{Attempt, AttemptState, Change, Failure, NewAttempt, Status};
 
 use crate::{
-    Code,
+    Code, Engine,
+    admission::{self, Asker, Held},
     attempt::Rest,
-    drive::{Journey, SlotEnd, failure},
+    journey::{Journey, SlotEnd, failure},
     plan::Step,
     recover::fingerprint,
 };
@@ -28,14 +28,24 @@ pub(crate) struct Opening {
     /// Which step of the plan.
     pub(crate) step: usize,
     pub(crate) row: NewAttempt,
-    pub(crate) lease: Lease,
+    /// What it holds at the account.
+    pub(crate) held: Held,
     /// Among equal work at the same account, so that a lost answer can be told apart.
     pub(crate) equal: Flight,
 }
 
 impl Opening {
-    pub(crate) fn change(&self) -> Change {
-        Change::Attempt(Box::new(self.row.clone()))
+    /// The row, and what the attempt takes of its account's allowance.
+    pub(crate) fn changes(&self) -> Vec<Change> {
+        let row = Change::Attempt(Box::new(self.row.clone()));
+        let taken = self.held.taken.as_ref();
+        let units = taken.map(|taken| admission::written(&self.held.account, taken));
+        [row].into_iter().chain(units).collect()
+    }
+
+    /// The row could not be written: whatever the attempt took is given back.
+    pub(crate) async fn undo(mut self, engine: &Engine) {
+        self.held.end_units(engine, UnitsEnd::Free).await;
     }
 
     /// Shows the attempt once its row is written.
@@ -77,7 +87,28 @@ impl Journey {
         let equal = self.enter(step).now_or_never()?;
         let turns = self.engine.turns();
         let lease = turns.try_lease(&step.account.id, &step.account.limits).await.ok()?;
-        self.flight.pass_gate().then(|| self.opening(0, 0, lease, equal))
+        let row = self.row(0, 0);
+        let held = self.admit(lease, step, &row).now_or_never()?.ok()?;
+        let opening = self.opening(0, row, held, equal);
+        match self.flight.pass_gate() {
+            true => Some(opening),
+            false => {
+                opening.undo(&self.engine).await;
+                None
+            }
+        }
+    }
+
+    async fn admit(&self, lease: Lease, step: &Step, row: &NewAttempt) -> Result<Held, Failure> {
+        let units = u32::from(row.count);
+        let asker = Asker { team: &self.team, attempt: &row.id, kind: self.kind, units };
+        self.engine.admit(lease, &step.account, asker).await
+    }
+
+    /// Whether two steps are accounts at one model where the work costs the same.
+    fn is_as_good(&self, first: usize, other: usize) -> bool {
+        let (first, other) = (&self.steps[first], &self.steps[other]);
+        first.call == other.call && first.listing.is(&other.listing)
     }
 
     async fn enter(&self, step: &Step) -> Flight {
@@ -85,10 +116,19 @@ impl Journey {
         self.engine.equals().enter(&step.account.id, &print).await
     }
 
-    fn opening(&self, step: usize, slot: usize, lease: Lease, equal: Flight) -> Opening {
+    fn opening(&self, step: usize, row: NewAttempt, held: Held, equal: Flight) -> Opening {
+        // An allowance's unit costs nothing, or what overage costs at this moment.
+        let upper = match &held.taken {
+            Some(taken) => taken.price,
+            None => row.upper,
+        };
+        Opening { step, row: NewAttempt { upper, ..row }, held, equal }
+    }
+
+    fn row(&self, step: usize, slot: usize) -> NewAttempt {
         let at = self.engine.clock().now();
         let Step { listing, account, call } = &self.steps[step];
-        let row = NewAttempt {
+        NewAttempt {
             id: self.engine.ids().next("att_"),
             generation: self.id.clone(),
             team: self.team.clone(),
@@ -101,15 +141,14 @@ impl Journey {
             upper: call.upper,
             at,
             hold_until: at.plus(HOLD_FOR),
-        };
-        Opening { step, row, lease, equal }
+        }
     }
 }
 
 /// The tries of one call.
 #[derive(Debug)]
-pub(crate) struct Tries<'a> {
-    journey: &'a Journey,
+pub(crate) struct Tries {
+    journey: Arc<Journey>,
     /// Attempts begun, pauses not counted.
     used: u32,
     pauses: u32,
@@ -120,9 +159,10 @@ pub(crate) struct Tries<'a> {
     last: Option<(Status, Failure)>,
 }
 
-impl<'a> Tries<'a> {
-    pub(crate) fn new(journey: &'a Journey) -> Self {
+impl Tries {
+    pub(crate) fn new(journey: &Arc<Journey>) -> Self {
         let left = vec![false; journey.steps.len()];
+        let journey = Arc::clone(journey);
         Self { journey, used: 0, pauses: 0, left, next: 0, last: None }
     }
 
@@ -175,33 +215,39 @@ impl<'a> Tries<'a> {
                 return Err(self.give_up());
             }
             let Some(step) = self.choose().await else { return Err(self.give_up()) };
-            let journey = self.journey;
             let begun = tokio::select! {
                 biased;
-                opening = self.begin(step, slot) => opening,
-                () = ended(journey) => None,
+                begun = self.begin(step, slot) => begun,
+                () = ended(&self.journey) => continue,
             };
-            let Some(opening) = begun else {
-                if self.journey.flight.is_closed() || self.journey.flight.is_cancelled() {
+            let opening = match begun {
+                Begun::Ready(opening) => *opening,
+                Begun::Passed(failure) => {
+                    self.leave(step, Status::Failed, failure);
                     continue;
                 }
-                // Only a deadline ends a wait for a turn.
-                self.leave(step, Status::Failed, too_late());
-                continue;
+                Begun::Held => continue,
             };
             if !self.journey.flight.pass_gate() {
+                opening.undo(&self.journey.engine).await;
                 continue;
             }
-            let changes = vec![opening.change(), Change::Run(self.journey.id.clone())];
-            if let Err(error) = self.journey.engine.records().apply(changes).await {
-                tracing::error!(%error, generation = %self.journey.id, "an attempt could not be written");
-                let message = "the attempt could not be written";
-                return Err(SlotEnd::Not(Status::Failed, failure(Code::InternalError, message)));
-            }
-            opening.written(self.journey);
-            self.opened(step);
-            return Ok(opening);
+            return self.write(opening).await;
         }
+    }
+
+    async fn write(&mut self, opening: Opening) -> Result<Opening, SlotEnd> {
+        let mut changes = opening.changes();
+        changes.push(Change::Run(self.journey.id.clone()));
+        if let Err(error) = self.journey.engine.records().apply(changes).await {
+            tracing::error!(%error, generation = %self.journey.id, "an attempt could not be written");
+            opening.undo(&self.journey.engine).await;
+            let message = "the attempt could not be written";
+            return Err(SlotEnd::Not(Status::Failed, failure(Code::InternalError, message)));
+        }
+        opening.written(&self.journey);
+        self.opened(opening.step);
+        Ok(opening)
     }
 
     /// Nothing new begins once the caller called it back or its deadline passed.
@@ -238,22 +284,60 @@ impl<'a> Tries<'a> {
                 }
             }
         }
-        open.first().copied()
+        let first = *open.first()?;
+        let equals = open.into_iter().filter(|&index| self.journey.is_as_good(first, index));
+        Some(self.least_busy(first, equals).await)
     }
 
-    async fn begin(&self, step: usize, slot: usize) -> Option<Opening> {
-        let account = Arc::clone(&self.journey.steps[step].account);
-        let equal = self.journey.enter(&self.journey.steps[step]).await;
-        let until: Option<Timestamp> = self.journey.deadline;
-        let turns = self.journey.engine.turns();
-        let lease = turns.lease(&account.id, &account.limits, until).await.ok()?;
-        Some(self.journey.opening(step, slot, lease, equal))
+    /// Among accounts where the work costs the same, the one with the shortest line.
+    async fn least_busy(&self, first: usize, equals: impl Iterator<Item = usize>) -> usize {
+        let engine = &self.journey.engine;
+        let mut best: Option<(u64, usize)> = None;
+        for index in equals {
+            let load = engine.pressure(&self.journey.steps[index].account).await;
+            if best.is_none_or(|(least, _)| load < least) {
+                best = Some((load, index));
+            }
+            if load == 0 {
+                break;
+            }
+        }
+        best.map_or(first, |(_, index)| index)
+    }
+
+    async fn begin(&self, step: usize, slot: usize) -> Begun {
+        let journey = &self.journey;
+        let account = &journey.steps[step].account;
+        let equal = journey.enter(&journey.steps[step]).await;
+        let turns = journey.engine.turns();
+        let Ok(lease) = turns.lease(&account.id, &account.limits, journey.deadline).await else {
+            // Only a deadline ends a wait for a turn.
+            return Begun::Passed(too_late());
+        };
+        if journey.engine.health().hold(&account.id, journey.engine.clock().now()).is_some() {
+            return Begun::Held;
+        }
+        let row = journey.row(step, slot);
+        match journey.admit(lease, &journey.steps[step], &row).await {
+            Ok(held) => Begun::Ready(Box::new(journey.opening(step, row, held, equal))),
+            Err(failure) => Begun::Passed(failure),
+        }
     }
 
     fn give_up(&self) -> SlotEnd {
         let (status, failure) = self.last.clone().unwrap_or_else(|| (Status::Failed, busy()));
         SlotEnd::Not(status, failure)
     }
+}
+
+/// What came of beginning an attempt.
+enum Begun {
+    /// It may be written and sent.
+    Ready(Box<Opening>),
+    /// Not at this step.
+    Passed(Failure),
+    /// The account was put on hold while it was waited for.
+    Held,
 }
 
 fn too_late() -> Failure {

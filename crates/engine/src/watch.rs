@@ -1,12 +1,14 @@
-//! The accounts, watched: balances are asked for before they run out.
+//! The accounts, watched: their money and their allowances are asked for before they run out.
 
 use std::{sync::Arc, time::Duration};
 
-use provider::{Call, HoldReason, MicroUsd};
+use coordination::{GuardLoad, LotLoad};
+use provider::{ErrorKind, HoldReason, MicroUsd};
+use records::{Change, UnitsState};
 
 use crate::{Account, Engine, Hold, Vendor, turns::AccountPace};
 
-/// How often every account's balance is asked for.
+/// How often every account is asked about.
 const EVERY: Duration = Duration::from_secs(300);
 
 /// An account as operators see it.
@@ -16,17 +18,25 @@ pub struct AccountLoad {
     pub provider: String,
     /// The account.
     pub account: String,
-    /// Calls at the vendor now.
+    /// Slots taken at the vendor now.
     pub in_flight: u32,
+    /// Slots in all, if limited.
+    pub slots: Option<u32>,
     /// Those who wait for a turn.
     pub waiting: usize,
+    /// Calls within the longest window.
+    pub calls_in_window: u32,
     /// Why it takes no work, if it does not.
     pub hold: Option<Hold>,
     /// Its balance as last told.
     pub balance: Option<MicroUsd>,
+    /// Its prepaid units, a line for every limit.
+    pub allowances: Vec<LotLoad>,
+    /// How near it is to being suspended, where its vendor does that.
+    pub safety: Option<GuardLoad>,
 }
 
-/// Asks every account for its balance, now and then.
+/// Asks about every account, now and then.
 pub(crate) async fn watch(engine: Engine) {
     loop {
         for vendor in engine.market().vendors() {
@@ -43,23 +53,42 @@ pub(crate) async fn watch(engine: Engine) {
 }
 
 impl Engine {
-    async fn look_at(&self, vendor: &Vendor, account: &Arc<Account>) {
+    /// Asks the vendor about an account, and takes its word on money and allowances.
+    pub(crate) async fn look_at(&self, vendor: &Vendor, account: &Arc<Account>) {
         if !vendor.description.tells_account || self.stopping().is_cancelled() {
             return;
         }
-        let pace = AccountPace::new(self, account);
-        let call = Call { account: &account.name, key: &account.key, pace: &pace };
-        match vendor.adapter.account(call).await {
+        let pace = AccountPace::new(self, account).await;
+        let answer = vendor.adapter.account(pace.call()).await;
+        drop(pace);
+        match answer {
             Ok(status) => {
+                self.health().answered(&account.id, false);
                 if let Some(balance) = status.balance {
                     self.told_balance(vendor, account, balance);
                 }
+                let freed =
+                    self.lots().told(&account.id, &account.limits, &status.allowances).await;
+                let state = UnitsState::Free;
+                let free =
+                    |taken: coordination::Taken| Change::EndUnits { attempt: taken.attempt, state };
+                if !freed.is_empty() {
+                    self.must_apply(freed.into_iter().map(free).collect()).await;
+                }
             }
             Err(error) => {
+                let kinds = [ErrorKind::Suspended, ErrorKind::Unauthorised];
+                self.health().answered(&account.id, kinds.contains(&error.kind()));
                 self.health().notice(&account.id, &error, self.clock().now());
                 tracing::warn!(account = %account.id, ?error, "the account cannot be asked");
             }
         }
+    }
+
+    /// Asks about an account soon, beside whatever else is done.
+    pub(crate) fn look_soon(&self, vendor: &Arc<Vendor>, account: &Arc<Account>) {
+        let (engine, vendor, account) = (self.clone(), Arc::clone(vendor), Arc::clone(account));
+        self.spawn(async move { engine.look_at(&vendor, &account).await });
     }
 
     /// A vendor told an account's balance.
@@ -77,22 +106,43 @@ impl Engine {
 
     /// How busy and how well every account is.
     pub async fn loads(&self) -> Vec<AccountLoad> {
-        let now = self.clock().now();
         let mut all = Vec::new();
         for vendor in self.market().vendors() {
             for account in &vendor.accounts {
-                let load = self.turns().load(&account.id, &account.limits).await;
-                all.push(AccountLoad {
-                    provider: vendor.name.clone(),
-                    account: account.name.clone(),
-                    in_flight: load.in_flight,
-                    waiting: load.waiting,
-                    hold: self.health().hold(&account.id, now),
-                    balance: self.health().balance(&account.id),
-                });
+                all.push(self.load(vendor, account).await);
             }
         }
         all
+    }
+
+    async fn load(&self, vendor: &Vendor, account: &Account) -> AccountLoad {
+        let Account { id, limits, .. } = account;
+        let now = self.clock().now();
+        let load = self.turns().load(id, limits).await;
+        let allowances = self.lots().load(id, limits).await;
+        let safety = match &limits.safety {
+            Some(rule) => Some(self.guard().load(id, rule).await),
+            None => None,
+        };
+        let hold = self.health().hold(id, now);
+        let hold = hold.or_else(|| safety.as_ref().and_then(stopped));
+        AccountLoad {
+            provider: vendor.name.clone(),
+            account: account.name.clone(),
+            in_flight: load.in_flight,
+            slots: limits.concurrent,
+            waiting: load.waiting,
+            calls_in_window: load.calls_in_window,
+            hold: hold.or_else(|| used_up(&allowances)),
+            balance: self.health().balance(id),
+            allowances,
+            safety,
+        }
+    }
+
+    /// Jobs in vendors' queues that this process watches, by provider.
+    pub fn queue_depths(&self) -> std::collections::HashMap<String, usize> {
+        self.poller().depths()
     }
 
     /// Whether an account could begin a call this very moment.
@@ -102,11 +152,43 @@ impl Engine {
         slot && load.waiting == 0 && load.free_at.is_none()
     }
 
+    /// How long the line at an account is: those who wait and those who are served, in thousandths of
+    /// its slots; nothing where it is free. One whose windows are closed counts as full.
+    pub(crate) async fn pressure(&self, account: &Account) -> u64 {
+        let load = self.turns().load(&account.id, &account.limits).await;
+        let slots = u64::from(account.limits.concurrent.unwrap_or(u32::MAX)).max(1);
+        let waiting = u64::try_from(load.waiting).unwrap_or(u64::MAX);
+        let closed = if load.free_at.is_some() { slots } else { 0 };
+        let line = waiting.saturating_add(load.in_flight.into()).saturating_add(closed);
+        line.saturating_mul(1000) / slots
+    }
+
     /// How long until an account's windows allow a call.
     pub(crate) async fn wait_for(&self, account: &Account) -> Duration {
         let load = self.turns().load(&account.id, &account.limits).await;
         load.free_at.map_or(Duration::ZERO, |at| at.since(self.clock().now()))
     }
+}
+
+fn stopped(safety: &GuardLoad) -> Option<Hold> {
+    let until = safety.stopped_until?;
+    Some(Hold { reason: HoldReason::Safety, until: Some(until) })
+}
+
+/// No units of any kind are left, bought ones included.
+fn used_up(allowances: &[LotLoad]) -> Option<Hold> {
+    let gone = |lot: &&LotLoad| {
+        let money = lot.overage.as_ref().is_some_and(|overage| !overage.left.is_zero());
+        lot.remaining == 0 && !money
+    };
+    let kind_is_gone = |lot: &LotLoad| {
+        allowances.iter().filter(|other| other.kind == lot.kind).any(|other| gone(&other))
+    };
+    if allowances.is_empty() || !allowances.iter().all(kind_is_gone) {
+        return None;
+    }
+    let until = allowances.iter().filter(gone).map(|lot| lot.resets_at).min();
+    Some(Hold { reason: HoldReason::Allowance, until })
 }
 
 impl AccountLoad {

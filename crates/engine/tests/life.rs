@@ -2,13 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
 
+#[expect(dead_code, reason = "these tests need only a part of it")]
 mod support;
 
 use std::{sync::atomic::Ordering, time::Duration};
 
 use engine::{IdempotencyKey, Outcome, Request, Status};
 use provider::{ErrorKind, MicroUsd};
-use support::{Act, World};
+use support::{World, vendor::Act};
 
 fn image(prompt: &str) -> Request {
     Request::image(prompt)

@@ -1,10 +1,11 @@
 //! A vendor that does what a test says, and an engine over real records in a temporary folder.
 
-mod vendor;
+pub(crate) mod queue;
+pub(crate) mod vendor;
 
 use std::{collections::BTreeMap, future::Future, path::Path, sync::Arc, time::Duration};
 
-use coordination::memory::{MemoryFingerprints, MemoryTurns};
+use coordination::memory::{MemoryFingerprints, MemoryGuard, MemoryLots, MemoryTurns};
 use engine::{
     Account, Alias, Caller, Done, Engine, Generation, Key, Market, Parts, Request, Scope, Settings,
     Silent, Team, Vendor,
@@ -12,7 +13,18 @@ use engine::{
 use provider::{Clock, Entropy, Kind, ManualClock, Provider, Timestamp};
 use records::{Change, KeyHash, Records, sqlite};
 
-pub(crate) use vendor::{Act, Scripted};
+use vendor::Scripted;
+
+/// A vendor that a world can be built around.
+pub(crate) trait Stand: Provider + 'static {
+    fn stand(clock: ManualClock) -> Self;
+    fn market(vendor: &Arc<Self>) -> Market;
+    /// Our process died; what hung in it hangs no more.
+    fn left(&self) {}
+}
+
+/// The usual world.
+pub(crate) type World = Stage<Scripted>;
 
 /// Counts up: every id is another, and the same in every run.
 #[derive(Debug, Default)]
@@ -27,10 +39,20 @@ impl Entropy for Counter {
     }
 }
 
+/// Tells receivers no more than which generation it is and how it stands.
+#[derive(Debug)]
+struct Plain;
+
+impl engine::Payload for Plain {
+    fn document(&self, _: &Engine, generation: &Generation) -> Result<String, String> {
+        Ok(format!(r#"{{"id":"{}","status":"{}"}}"#, generation.id, generation.status.as_str()))
+    }
+}
+
 /// One engine, its vendor and its caller. Dropped and opened again it is a restarted process.
-pub(crate) struct World {
+pub(crate) struct Stage<V> {
     pub(crate) engine: Engine,
-    pub(crate) vendor: Arc<Scripted>,
+    pub(crate) vendor: Arc<V>,
     pub(crate) clock: ManualClock,
     pub(crate) caller: Caller,
     pub(crate) records: Arc<dyn Records>,
@@ -39,13 +61,30 @@ pub(crate) struct World {
     runtime: Option<tokio::runtime::Runtime>,
 }
 
+/// What processes that work together share, and what a restart finds.
+struct Shared<V> {
+    folder: Arc<tempfile::TempDir>,
+    clock: ManualClock,
+    vendor: Arc<V>,
+    entropy: Arc<Counter>,
+    records: Arc<dyn Records>,
+    caller: Caller,
+    alone: bool,
+}
+
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
-impl World {
+impl<V: Stand> Stage<V> {
     pub(crate) async fn new() -> Self {
+        Self::prepared(|_| {}).await
+    }
+
+    /// A world whose vendor is changed before the engine sees it.
+    pub(crate) async fn prepared(change: impl FnOnce(&V)) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let clock = ManualClock::at(START);
-        let vendor = Arc::new(Scripted::new(clock.clone()));
+        let vendor = Arc::new(V::stand(clock.clone()));
+        change(&vendor);
         let entropy = Arc::new(Counter::default());
         let records = open(folder.path());
         let caller = caller();
@@ -54,17 +93,12 @@ impl World {
             .apply(vec![Change::Team((*caller.team).clone()), Change::Key(key, KeyHash([7; 32]))])
             .await
             .unwrap();
-        Self::with(folder, clock, vendor, entropy, records, caller).await
+        let shared = Shared { folder, clock, vendor, entropy, records, caller, alone: true };
+        Self::with(shared).await
     }
 
-    async fn with(
-        folder: Arc<tempfile::TempDir>,
-        clock: ManualClock,
-        vendor: Arc<Scripted>,
-        entropy: Arc<Counter>,
-        records: Arc<dyn Records>,
-        caller: Caller,
-    ) -> Self {
+    async fn with(shared: Shared<V>) -> Self {
+        let Shared { folder, clock, vendor, entropy, records, caller, alone } = shared;
         // The engine gets a runtime of its own, so that a test can end it as abruptly as a kill.
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -74,19 +108,23 @@ impl World {
         let parts = Parts {
             records: Arc::clone(&records),
             turns: Arc::new(MemoryTurns::new(Arc::new(clock.clone()), Duration::ZERO)),
+            lots: Arc::new(MemoryLots::new(Arc::new(clock.clone()))),
+            guard: Arc::new(MemoryGuard::new(Arc::new(clock.clone()))),
             equals: Arc::new(MemoryFingerprints::default()),
             store: assets::Store::folder(&folder.path().join("assets"), false).unwrap(),
             fetcher: assets::Fetcher::new(
                 Arc::new(assets::SystemResolver),
-                assets::Allow::default(),
+                assets::Allow::parse(&["127.0.0.1"]).unwrap(),
                 assets::FetchLimits { max_bytes: 1 << 20, timeout: Duration::from_secs(5) },
                 Arc::new(clock.clone()),
             )
             .unwrap(),
-            market: market(&vendor),
+            market: V::market(&vendor),
             clock: Arc::new(clock.clone()),
             entropy: Arc::clone(&entropy) as Arc<dyn Entropy>,
             observer: Arc::new(Silent),
+            vault: engine::Vault::new(&[7; 32]),
+            payload: Arc::new(Plain),
             settings: Settings {
                 asset_ttl: Duration::from_secs(3600),
                 attempts: 3,
@@ -94,6 +132,7 @@ impl World {
                 max_asset_bytes: 1 << 20,
                 memory_in_flight: 1 << 20,
                 public_url: "http://127.0.0.1:1".to_owned(),
+                alone,
             },
         };
         let engine = runtime.spawn(Engine::open(parts)).await.unwrap().unwrap();
@@ -108,15 +147,61 @@ impl World {
         let (vendor, entropy) = (Arc::clone(&self.vendor), Arc::clone(&self.entropy));
         let caller = self.caller.clone();
         drop(self);
-        vendor.open_gates();
+        vendor.left();
         let records = open(folder.path());
-        Self::with(folder, clock, vendor, entropy, records, caller).await
+        let shared = Shared { folder, clock, vendor, entropy, records, caller, alone: true };
+        Self::with(shared).await
     }
 
-    fn stop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+    /// A second process with the same records.
+    pub(crate) async fn beside(&self) -> Self {
+        Self::with(Shared {
+            folder: Arc::clone(&self.folder),
+            clock: self.clock.clone(),
+            vendor: Arc::clone(&self.vendor),
+            entropy: Arc::clone(&self.entropy),
+            records: Arc::clone(&self.records),
+            caller: self.caller.clone(),
+            alone: false,
+        })
+        .await
+    }
+
+    /// The process dies without a word, and nobody opens it again.
+    pub(crate) fn kill(mut self) {
+        self.stop();
+    }
+
+    /// One more team, with a key of its own.
+    pub(crate) async fn another_team(&self, id: &str) -> Caller {
+        let mut caller = caller();
+        Arc::make_mut(&mut caller.team).id = id.to_owned();
+        Arc::make_mut(&mut caller.key).id = format!("key_of_{id}");
+        Arc::make_mut(&mut caller.key).team = id.to_owned();
+        let hash = KeyHash(*blake3::hash(id.as_bytes()).as_bytes());
+        let key = (*caller.key).clone();
+        let changes = vec![Change::Team((*caller.team).clone()), Change::Key(key, hash)];
+        self.records.apply(changes).await.unwrap();
+        caller
+    }
+
+    /// Whether any file of the process holds these words.
+    pub(crate) fn folder_holds(&self, words: &str) -> bool {
+        let mut folders = vec![self.folder.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let entry = entry.unwrap();
+                if entry.file_type().unwrap().is_dir() {
+                    folders.push(entry.path());
+                } else {
+                    let bytes = std::fs::read(entry.path()).unwrap();
+                    if bytes.windows(words.len()).any(|part| part == words.as_bytes()) {
+                        return true;
+                    }
+                }
+            }
         }
+        false
     }
 
     pub(crate) async fn start(&self, request: Request) -> String {
@@ -168,7 +253,15 @@ impl World {
     }
 }
 
-impl Drop for World {
+impl<V> Stage<V> {
+    fn stop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl<V> Drop for Stage<V> {
     fn drop(&mut self) {
         self.stop();
     }
@@ -201,6 +294,20 @@ fn caller() -> Caller {
     Caller { team: Arc::new(team), key: Arc::new(key) }
 }
 
+impl Stand for Scripted {
+    fn stand(clock: ManualClock) -> Self {
+        Self::new(clock)
+    }
+
+    fn market(vendor: &Arc<Self>) -> Market {
+        market(vendor)
+    }
+
+    fn left(&self) {
+        self.open_gates();
+    }
+}
+
 fn market(vendor: &Arc<Scripted>) -> Market {
     let description = vendor.describe();
     let account = Account {
@@ -222,6 +329,6 @@ fn market(vendor: &Arc<Scripted>) -> Market {
 }
 
 /// What a test waits for besides the clock.
-pub(crate) fn now(world: &World) -> Timestamp {
+pub(crate) fn now<V>(world: &Stage<V>) -> Timestamp {
     world.clock.now()
 }
