@@ -10,9 +10,7 @@ use engine::{Account, Alias, Market, Vendor as MarketVendor};
 use provider::{Provider, SystemClock};
 use simulated_vendors::{Placement, Running, Vendors, VendorsSettings};
 
-use crate::config::{
-    BaseUrl, Config, Generor, Options, OptionsError, Problems, ProviderConfig, Zsky,
-};
+use crate::config::{BaseUrl, Config, Generor, Options, OptionsError, Problems, ProviderConfig};
 
 /// A vendor's API that we know.
 pub(crate) struct Vendor {
@@ -69,7 +67,7 @@ macro_rules! vendor {
 /// Every vendor.
 pub(crate) static VENDORS: [Vendor; 3] = [
     vendor!("zekron", provider_zekron::Config, provider_zekron::Zekron, "zk_simulated"),
-    vendor!("zsky", Zsky),
+    vendor!("zsky", provider_zsky::Config, provider_zsky::Zsky, "zsky_live_simulated"),
     vendor!("generor", Generor),
 ];
 
@@ -192,7 +190,7 @@ fn with_accounts(
         Arc::new(Account {
             name: account.name.clone(),
             id: format!("{}/{}", given.name, account.name),
-            key: account.key.clone(),
+            key: account.key.clone().into(),
             limits: account.limits.over(adapter.limits(&account.name)),
         })
     };

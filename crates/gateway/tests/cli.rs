@@ -98,7 +98,7 @@ fn a_first_picture_needs_one_command() {
     let folder = TempDir::new().unwrap();
     let made = run(folder.path(), ["generate", "a red fox", "--format", "png"]);
     assert_exit(&made, 0, "a-red-fox.png");
-    assert!(text(&made.stdout).contains("$0.02"), "{}", text(&made.stdout));
+    assert!(text(&made.stdout).contains("$0.000000 at zsky/image"), "{}", text(&made.stdout));
     assert_eq!(text(&made.stderr), "", "nothing but the result off a terminal");
     let picture = std::fs::read(folder.path().join("a-red-fox.png")).unwrap();
     assert!(picture.starts_with(b"\x89PNG"));

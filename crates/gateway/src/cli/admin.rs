@@ -22,7 +22,7 @@ pub(super) async fn teams(session: &Session<'_>, args: TeamsArgs) -> Result<(), 
         }
         TeamsVerb::Create { name, models } => {
             let team = client.post(&TEAMS, &json!({ "name": name, "models": models })).await?;
-            show(session, &team, &["id"]);
+            show(session, &team, &["id", "webhook_secret"]);
         }
         TeamsVerb::Revoke { id } => {
             let gone = client.delete(&[&TEAMS[..], &[&*id]].concat()).await?;

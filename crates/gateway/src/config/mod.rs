@@ -44,10 +44,7 @@ pub use self::{
     section::{Problem, Problems},
 };
 pub(crate) use self::{
-    options::Options,
-    planned::{Generor, Zsky},
-    section::no_such_model,
-    summary::Summary,
+    options::Options, planned::Generor, section::no_such_model, summary::Summary,
 };
 use self::{
     section::{Findings, Section},
@@ -226,9 +223,9 @@ impl Config {
     }
 }
 
-/// Whether a text holds an encryption key.
-pub(crate) fn check_key(text: &str) -> Result<(), String> {
-    values::key_bytes(&SecretString::from(text)).map(drop)
+/// The encryption key that a text holds.
+pub(crate) fn encryption_key(text: SecretString) -> Result<SecretBox<[u8; 32]>, String> {
+    values::key_bytes(&text)
 }
 
 /// Defaults, file and environment as one tree.

@@ -8,64 +8,6 @@ use std::collections::BTreeMap;
 use provider::MicroUsd;
 use serde::Deserialize;
 
-/// `ZSky`'s.
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[derive(Default)]
-pub(crate) struct Zsky {
-    accounts: BTreeMap<String, ZskyAccount>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
-struct ZskyAccount {
-    plan: Plan,
-}
-
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Plan {
-    monthly_fee_usd: MicroUsd,
-    images: u32,
-    videos: u32,
-    daily_images: u32,
-    daily_videos: u32,
-    overage: Overage,
-}
-
-impl Default for Plan {
-    fn default() -> Self {
-        Self {
-            monthly_fee_usd: MicroUsd::from_micros(99_000_000),
-            images: 1000,
-            videos: 300,
-            daily_images: 200,
-            daily_videos: 50,
-            overage: Overage::default(),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Overage {
-    enabled: bool,
-    image_usd: MicroUsd,
-    video_usd: MicroUsd,
-    monthly_cap_usd: MicroUsd,
-}
-
-impl Default for Overage {
-    fn default() -> Self {
-        Self {
-            enabled: false,
-            image_usd: MicroUsd::from_micros(50_000),
-            video_usd: MicroUsd::from_micros(500_000),
-            monthly_cap_usd: MicroUsd::ZERO,
-        }
-    }
-}
-
 /// Generor's.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     State, auth, body,
-    dto_admin::{KeyDto, LedgerDto, NewKeyDto, TeamDto},
+    dto_admin::{KeyDto, LedgerDto, NewKeyDto, NewTeamDto, TeamDto},
     error::{ErrorBody, Result},
     json,
     query::{self, List, PageQuery},
@@ -90,9 +90,9 @@ fn known_models(market: &Market, names: Option<Vec<String>>) -> Result<Vec<Strin
     Ok(names)
 }
 
-/// Makes a team.
+/// Makes a team; the secret of its webhooks is told this once.
 #[utoipa::path(post, path = "/admin/v1/teams", tag = "administration", request_body = TeamBody,
-    responses((status = 201, description = "The team", body = TeamDto<'_>),
+    responses((status = 201, description = "The team", body = NewTeamDto<'_>),
               (status = "default", description = "An error", body = ErrorBody<'_>)))]
 pub(super) async fn create_team(
     request: HttpRequest,
@@ -105,7 +105,9 @@ pub(super) async fn create_team(
     let models = known_models(state.engine.market(), body.models)?;
     let team = state.engine.keys().create_team(&body.name, models).await?;
     tracing::info!(team = %team.id, "a team was made");
-    Ok(HttpResponse::Created().json(TeamDto::from(&team)))
+    let secret = state.engine.renew_webhook_secret(&team.id).await?;
+    let dto = NewTeamDto::new(&team, secret.expose_secret());
+    Ok(HttpResponse::Created().insert_header(("cache-control", "no-store")).json(dto))
 }
 
 /// Lists teams, newest first.

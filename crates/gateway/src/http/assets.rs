@@ -98,14 +98,22 @@ pub(super) struct LinkQuery {
               (status = "default", description = "An error", body = ErrorBody<'_>)))]
 pub(super) async fn get(request: HttpRequest, state: Data<State>, id: Path<String>) -> Result {
     let asset = allowed(&request, &state, &id).await?;
+    serve(&request, &state, &asset).await
+}
+
+/// The bytes of an asset that the asker may see, or the part of them that was asked for.
+///
+/// # Errors
+/// 416 for a part that is not there; `not_found` where the bytes are gone.
+pub(super) async fn serve(request: &HttpRequest, state: &State, asset: &Asset) -> Result {
     let hash = blake3::Hash::from_bytes(asset.hash).to_hex();
     let tag = EntityTag::new_strong(hash.to_string());
-    let fresh = match IfNoneMatch::parse(&request) {
+    let fresh = match IfNoneMatch::parse(request) {
         Ok(IfNoneMatch::Any) => request.headers().contains_key(header::IF_NONE_MATCH),
         Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|known| known.weak_eq(&tag)),
         Err(_) => false,
     };
-    let range = if fresh { None } else { range(&request, &tag, asset.bytes)? };
+    let range = if fresh { None } else { range(request, &tag, asset.bytes)? };
     let status = match (fresh, &range) {
         (true, _) => StatusCode::NOT_MODIFIED,
         (false, Some(_)) => StatusCode::PARTIAL_CONTENT,
@@ -122,7 +130,7 @@ pub(super) async fn get(request: HttpRequest, state: Data<State>, id: Path<Strin
     if fresh {
         return Ok(builder.finish());
     }
-    let name = file_name(&asset);
+    let name = file_name(asset);
     builder
         .insert_header((header::CONTENT_TYPE, asset.media_type.as_str()))
         .insert_header((header::CONTENT_DISPOSITION, format!("inline; filename=\"{name}\"")))

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::{
     fields::{kind_schema, words},
     pictures::Holes,
+    progress::progress,
 };
 
 /// One generation.
@@ -32,8 +33,9 @@ pub(super) struct GenerationDto<'a> {
     created_at: Timestamp,
     #[schema(value_type = Option<String>, format = DateTime)]
     completed_at: Option<Timestamp>,
-    /// Percent, where it is known.
-    progress: Option<u8>,
+    /// Percent; while it is made an estimate from the time that the model usually takes.
+    #[schema(maximum = 100)]
+    progress: u8,
     outputs: Vec<OutputDto<'a>>,
     /// The provider that made them.
     provider: Option<&'a str>,
@@ -156,7 +158,7 @@ fn wanted(engine: &Engine, generation: &Generation) -> Wanted {
 pub(super) fn plain<'a>(engine: &Engine, generation: &'a Generation) -> GenerationDto<'a> {
     let wanted = wanted(engine, generation);
     let outputs = generation.outputs.iter().map(|output| plain_output(engine, wanted, output));
-    dto(generation, wanted, outputs.collect())
+    dto(engine, generation, wanted, outputs.collect())
 }
 
 /// A generation with its bytes where they were asked for, and the holes to put them into.
@@ -183,7 +185,7 @@ pub(super) async fn whole<'a>(
         }
         outputs.push(output);
     }
-    Ok((dto(generation, wanted, outputs), holes))
+    Ok((dto(engine, generation, wanted, outputs), holes))
 }
 
 fn plain_output<'a>(engine: &Engine, wanted: Wanted, output: &'a OutputRecord) -> OutputDto<'a> {
@@ -204,6 +206,7 @@ fn plain_output<'a>(engine: &Engine, wanted: Wanted, output: &'a OutputRecord) -
 }
 
 fn dto<'a>(
+    engine: &Engine,
     generation: &'a Generation,
     wanted: Wanted,
     outputs: Vec<OutputDto<'a>>,
@@ -217,7 +220,7 @@ fn dto<'a>(
         model: &generation.model,
         created_at: generation.created_at,
         completed_at: generation.completed_at,
-        progress: (generation.status == Status::Completed).then_some(100),
+        progress: progress(generation, engine.market(), engine.clock().now()),
         outputs,
         provider: generation.provider.as_deref(),
         provider_model: provider_model(generation),

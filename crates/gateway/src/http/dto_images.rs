@@ -8,12 +8,13 @@ use std::borrow::Cow;
 
 use engine::{CacheUse, Code, Delivery, Market, Refusal, Request};
 use provider::{AspectRatio, ImageFormat, Kind, Role};
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
     dto_request::{Draft, ProviderOptions, RoutingBody, Shared, cache_schema, format_schema},
+    dto_webhook::WebhookBody,
     fields::{Count, Metadata, Prompt, SizeField},
     inputs::{InputSource, MOST_INPUTS, PictureBody},
     json::unknown_name,
@@ -116,8 +117,8 @@ pub(super) struct ImageBody<'a> {
     /// The caller's own words: 16 pairs at most.
     #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
     metadata: Option<Metadata>,
-    #[schema(ignore)]
-    webhook: Option<IgnoredAny>,
+    /// Who is told when it ends.
+    webhook: Option<WebhookBody>,
     /// Documented fields of vendors under their own names, by provider.
     #[schema(value_type = Option<Object>)]
     provider_options: Option<ProviderOptions>,
@@ -255,7 +256,11 @@ impl<'a> ImageBody<'a> {
     }
 }
 
-fn add_user(request: &mut Request, user: String) -> Result<(), Refusal> {
+/// Takes OpenAI's `user` along in the metadata.
+///
+/// # Errors
+/// `invalid_request` for one that is too long, or another than `metadata.user`.
+pub(super) fn add_user(request: &mut Request, user: String) -> Result<(), Refusal> {
     if user.len() > 512 {
         return Err(Refusal::field("user", "`user` is longer than 512 bytes"));
     }

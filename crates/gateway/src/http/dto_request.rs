@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, time::Duration};
 use engine::{CacheUse, Code, Delivery, Market, Refusal, Request, Wishes};
 use provider::{AspectRatio, ImageFormat, Kind};
 use routing::Policy;
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
+    dto_webhook::WebhookBody,
     fields::{Count, Metadata, Money, Prompt, Seconds, SizeField, kind_schema, words},
     inputs::{InputBody, InputSource, MOST_INPUTS},
     json::unknown_name,
@@ -73,8 +74,8 @@ pub(super) struct GenerationBody<'a> {
     /// The caller's own words: 16 pairs at most.
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     metadata: Option<Metadata>,
-    #[schema(ignore)]
-    webhook: Option<IgnoredAny>,
+    /// Who is told when it ends.
+    webhook: Option<WebhookBody>,
     /// Documented fields of vendors under their own names, by provider.
     #[schema(value_type = Option<Object>)]
     provider_options: Option<ProviderOptions>,
@@ -147,7 +148,7 @@ pub(super) struct Shared {
     pub(super) strict: Option<bool>,
     pub(super) store: Option<bool>,
     pub(super) metadata: Option<Metadata>,
-    pub(super) webhook: Option<IgnoredAny>,
+    pub(super) webhook: Option<WebhookBody>,
     pub(super) provider_options: Option<ProviderOptions>,
 }
 
@@ -155,13 +156,9 @@ impl Shared {
     /// Writes these fields into a request.
     ///
     /// # Errors
-    /// `unsupported_parameter` for webhooks, which are not built yet, and for names of providers
-    /// that are nobody's.
+    /// `unsupported_parameter` for names of providers that are nobody's, `invalid_request` for a
+    /// webhook that would tell nothing.
     pub(super) fn write(self, request: &mut Request, market: &Market) -> Result<(), Refusal> {
-        if self.webhook.is_some() {
-            let message = "webhooks are not supported yet; watch the generation's events instead";
-            return Err(Refusal::new(Code::UnsupportedParameter, message).at("webhook"));
-        }
         let options = self.provider_options.unwrap_or_default();
         for name in options.keys() {
             known_provider(market, name, &format!("provider_options.{name}"))?;
@@ -177,6 +174,7 @@ impl Shared {
         request.store = self.store.unwrap_or(true);
         request.metadata = self.metadata.map(|pairs| pairs.0).unwrap_or_default();
         request.provider_options = options;
+        request.webhook = self.webhook.map(WebhookBody::webhook).transpose()?;
         Ok(())
     }
 }
@@ -299,7 +297,12 @@ mod tests {
                 r#"{"prompt": "x", "inputs": [{"role": "source", "data": 1}]}"#,
                 invalid("inputs[0].data"),
             ),
-            (r#"{"prompt": "x", "webhook": {"url": "https://a"}}"#, unknown("webhook")),
+            (r#"{"prompt": "x", "webhook": {}}"#, invalid("webhook.url")),
+            (
+                r#"{"prompt": "x", "webhook": {"url": "https://a", "events": ["generation.done"]}}"#,
+                invalid("webhook.events[0]"),
+            ),
+            (r#"{"prompt": "x", "webhook": {"url": "https://a", "on": 1}}"#, unknown("webhook.on")),
             (r#"{"prompt": "x", "n": 1}"#, unknown("n")),
             (r#"{"prompt": "x", "routing": {"deadline": 1}}"#, unknown("routing.deadline")),
             (

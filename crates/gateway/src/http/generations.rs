@@ -11,7 +11,7 @@ use actix_web::{
     },
     web::{Data, Path, Payload},
 };
-use engine::{Delivery, Done, Inline, Refusal, Scope};
+use engine::{Delivery, Done, Inline, Refusal, Scope, Started};
 use provider::Kind;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -45,14 +45,18 @@ pub(super) async fn create(request: HttpRequest, state: Data<State>, payload: Pa
     let body: GenerationBody<'_> = json::parse(&bytes)?;
     let draft = body.draft(state.engine.market())?;
     let once = !draft.request.store && draft.request.delivery == Delivery::None;
+    if once {
+        // What is not kept comes in this answer or never.
+        let asked = making::complete(&state, &caller, draft).await?;
+        drop((bytes, room));
+        let (started, done) = making::make(&request, &state, &caller, asked, "native").await?;
+        let is_final = done.generation.status.is_final();
+        return answer(&state, &started, &done, is_final).await;
+    }
     let started = making::start(&request, &state, &caller, draft, "native").await?;
     drop((bytes, room));
 
-    let wait = match (once, wanted_wait(request.headers())) {
-        // What is not kept comes in this answer or never.
-        (true, _) => Some(state.limits.request_timeout),
-        (false, wait) => wait.map(|span| span.min(state.limits.request_timeout)),
-    };
+    let wait = wanted_wait(request.headers()).map(|span| span.min(state.limits.request_timeout));
     let team = &caller.team.id;
     let done = match wait {
         None => {
@@ -65,13 +69,18 @@ pub(super) async fn create(request: HttpRequest, state: Data<State>, payload: Pa
         }
     };
     let waited = wait.is_some() && done.generation.status.is_final();
+    answer(&state, &started, &done, waited).await
+}
+
+/// 201 for who waited until the end, 202 for who did not.
+async fn answer(state: &State, started: &Started, done: &Done, waited: bool) -> Result {
     let status = if waited { StatusCode::CREATED } else { StatusCode::ACCEPTED };
     let mut builder = HttpResponse::build(status);
     builder.insert_header((LOCATION, format!("/v1/generations/{}", started.id)));
     if started.replayed {
         builder.insert_header((REPLAYED, "true"));
     }
-    whole(&state, builder, &done).await
+    whole(state, builder, done).await
 }
 
 /// `Prefer: wait=SECONDS`; what is not understood is no preference (RFC 7240).
@@ -140,9 +149,15 @@ pub(super) async fn get(request: HttpRequest, state: Data<State>, id: Path<Strin
 #[derive(Serialize, ToSchema)]
 pub(super) struct DeletedDto<'a> {
     id: &'a str,
-    /// `generation.deleted`
+    /// `generation.deleted`, or `video.deleted` where it was deleted as one.
     object: &'static str,
     deleted: bool,
+}
+
+impl<'a> DeletedDto<'a> {
+    pub(super) fn new(id: &'a str, object: &'static str) -> Self {
+        Self { id, object, deleted: true }
+    }
 }
 
 /// Removes a generation's outputs and prompt; the books keep the money.
@@ -153,8 +168,7 @@ pub(super) struct DeletedDto<'a> {
 pub(super) async fn delete(request: HttpRequest, state: Data<State>, id: Path<String>) -> Result {
     let caller = auth::caller(&request, &state, Scope::Generate).await?;
     state.engine.erase(&caller.team.id, &id).await?;
-    let deleted = DeletedDto { id: &id, object: "generation.deleted", deleted: true };
-    Ok(HttpResponse::Ok().json(deleted))
+    Ok(HttpResponse::Ok().json(DeletedDto::new(&id, "generation.deleted")))
 }
 
 /// Calls a generation back, as long as nothing has gone to a vendor.

@@ -62,7 +62,7 @@ pub(super) async fn edit(request: HttpRequest, state: Data<State>, payload: Payl
         return answer(&request, &state, &caller, asked, shape, EVENT).await;
     }
     let form = multipart::open(headers, payload, limit)?;
-    let form = multipart::edit(form, state.limits).await?;
+    let form = multipart::form(form, state.limits, multipart::EDIT).await?;
     let body: ImageBody<'_> = json::parse_value(&form.fields)?;
     let (draft, shape) = body.edit(form.files, market)?;
     let asked = making::complete(&state, &caller, draft).await?;
@@ -232,7 +232,7 @@ fn size_of(output: &OutputRecord) -> Option<String> {
 }
 
 /// The facts of a generation, as headers.
-fn tell(builder: &mut HttpResponseBuilder, generation: &Generation, cache: CacheUse) {
+pub(super) fn tell(builder: &mut HttpResponseBuilder, generation: &Generation, cache: CacheUse) {
     builder.insert_header(("x-atelier-generation", generation.id.as_str()));
     builder.insert_header(("x-atelier-cost-usd", generation.cost.charged.to_string()));
     builder.insert_header(("x-atelier-cache", cache_word(cache)));

@@ -39,20 +39,26 @@ pub(super) async fn make(
     Ok(state.engine.make(caller, asked, key, until).await?)
 }
 
-/// The request with its inputs kept.
+/// The request with its inputs kept and its webhook's address checked.
 ///
 /// # Errors
-/// What is wrong with an input; a model that is not there is told before any input is fetched.
+/// What is wrong with one of them; a model that is not there is told before any address is asked
+/// for.
 pub(super) async fn complete(
     state: &State,
     caller: &Caller,
     draft: Draft<'_>,
 ) -> Result<engine::Request> {
     let Draft { mut request, inputs } = draft;
-    if !inputs.is_empty() {
-        let engine = &state.engine;
+    let engine = &state.engine;
+    if !inputs.is_empty() || request.webhook.is_some() {
         let resolved = engine.market().resolve(request.model.as_deref(), request.kind)?;
         caller.may_ask_for(&resolved.name)?;
+    }
+    if let Some(webhook) = &request.webhook {
+        engine.check_webhook(webhook).await?;
+    }
+    if !inputs.is_empty() {
         let limit = state.limits.input_size();
         request.inputs = inputs::keep(engine, &caller.team.id, inputs, limit).await?;
     }

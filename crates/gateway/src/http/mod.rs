@@ -15,6 +15,7 @@
     reason = "actix runs a handler on the thread that its connection lives on"
 )]
 
+mod accounts;
 mod admin;
 mod assets;
 mod auth;
@@ -23,6 +24,8 @@ mod dto_admin;
 mod dto_generation;
 mod dto_images;
 mod dto_request;
+mod dto_video;
+mod dto_webhook;
 mod envelope;
 mod error;
 mod estimates;
@@ -39,15 +42,19 @@ mod multipart;
 mod openapi;
 mod ops;
 mod pictures;
+mod progress;
 mod query;
 mod request_id;
 mod state;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod videos;
+mod webhooks;
 
 pub use envelope::Envelope;
 pub use state::{Limits, State};
+pub use webhooks::WebhookPayload;
 
 use actix_web::{
     Route,
@@ -89,6 +96,9 @@ const ROUTES: &[Endpoint] = routes! {
     "/v1/generations/{id}" => { GET generations::get, DELETE generations::delete }
     "/v1/generations/{id}/cancel" => { POST generations::cancel }
     "/v1/generations/{id}/events" => { GET events::events }
+    "/v1/videos" => { POST videos::create, GET videos::list }
+    "/v1/videos/{id}" => { GET videos::get, DELETE videos::delete }
+    "/v1/videos/{id}/content" => { GET videos::content }
     "/v1/assets" => { POST assets::upload }
     "/v1/assets/{id}" => { GET assets::get }
     "/v1/estimates" => { POST estimates::estimate }
@@ -97,9 +107,14 @@ const ROUTES: &[Endpoint] = routes! {
     "/v1/usage" => { GET usage::usage }
     "/admin/v1/teams" => { POST admin::create_team, GET admin::list_teams }
     "/admin/v1/teams/{id}" => { DELETE admin::delete_team }
+    "/admin/v1/teams/{id}/webhook-secret" => { POST webhooks::renew_secret }
     "/admin/v1/keys" => { POST admin::create_key, GET admin::list_keys }
     "/admin/v1/keys/{id}" => { DELETE admin::delete_key }
+    "/admin/v1/accounts" => { GET accounts::list }
+    "/admin/v1/accounts/{id}/rotate" => { POST accounts::rotate }
     "/admin/v1/ledger" => { GET admin::ledger }
+    "/admin/v1/webhooks" => { GET webhooks::list }
+    "/admin/v1/webhooks/{id}/redeliver" => { POST webhooks::redeliver }
     "/healthz" => { GET ops::healthz }
     "/readyz" => { GET ops::readyz }
     "/metrics" => { GET ops::metrics }

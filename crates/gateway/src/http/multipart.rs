@@ -40,50 +40,92 @@ pub(super) fn open(
     Ok(Multipart::new(headers, payload))
 }
 
-/// The form of an edit.
-pub(super) struct EditForm {
+/// A file that a form may carry.
+pub(super) struct FileField {
+    name: &'static str,
+    role: Role,
+    /// May stand there more than once, also as `name[]`.
+    repeats: bool,
+    /// Without a file's name it is words like any other field.
+    or_words: bool,
+}
+
+/// The files of an edit.
+pub(super) const EDIT: &[FileField] = &[
+    FileField { name: "image", role: Role::Source, repeats: true, or_words: false },
+    FileField { name: "mask", role: Role::Mask, repeats: false, or_words: false },
+];
+
+/// The file of a video.
+pub(super) const VIDEO: &[FileField] =
+    &[FileField { name: "input_reference", role: Role::Source, repeats: false, or_words: true }];
+
+impl FileField {
+    fn is_named(&self, name: &str) -> bool {
+        name == self.name || (self.repeats && name.strip_suffix("[]") == Some(self.name))
+    }
+
+    /// The path of the next file in this field, after so many.
+    fn param(&self, before: usize) -> Result<String, Refusal> {
+        match (self.repeats, before) {
+            (true, before) => Ok(format!("{}[{before}]", self.name)),
+            (false, 0) => Ok(self.name.to_owned()),
+            (false, _) => {
+                let message = format!("`{}` is given twice", self.name);
+                Err(Refusal::field(self.name, message))
+            }
+        }
+    }
+}
+
+/// A form, read.
+pub(super) struct Form {
     /// Its words as JSON.
     pub(super) fields: Value,
-    /// Its pictures, in order.
+    /// Its files, in order.
     pub(super) files: Vec<InputSource<'static>>,
 }
 
-/// Reads the form of an edit.
+/// Reads a form that may carry these files.
 ///
 /// # Errors
 /// `invalid_request` and `unsupported_parameter` naming the field, `request_too_large`.
-pub(super) async fn edit(mut form: Multipart, limits: super::Limits) -> Result<EditForm, Refusal> {
+pub(super) async fn form(
+    mut form: Multipart,
+    limits: super::Limits,
+    known: &[FileField],
+) -> Result<Form, Refusal> {
     let mut fields = Map::new();
-    let mut files = Vec::new();
-    let (mut left, mut pictures) = (limits.body_bytes(), 0_usize);
+    let mut files: Vec<InputSource<'static>> = Vec::new();
+    let mut left = limits.body_bytes();
     while let Some(mut field) = form.try_next().await.map_err(broken)? {
         let name = field.name().unwrap_or_default().to_owned();
-        let role = match name.as_str() {
-            "image" | "image[]" => Some(Role::Source),
-            "mask" => Some(Role::Mask),
-            _ => None,
-        };
-        let Some(role) = role else {
-            if field.content_disposition().is_some_and(|given| given.get_filename().is_some()) {
-                return Err(unknown_name(&name, &name, ["image", "mask"].into_iter()));
+        let is_file =
+            field.content_disposition().is_some_and(|given| given.get_filename().is_some());
+        let found = known.iter().find(|known| known.is_named(&name));
+        let Some(file) = found.filter(|found| is_file || !found.or_words) else {
+            if is_file {
+                return Err(unknown_name(&name, &name, known.iter().map(|known| known.name)));
             }
             let text = collect(&mut field, &name, &mut left, usize::MAX).await?;
             insert(&mut fields, &name, &text)?;
             continue;
         };
-        let param = match role {
-            Role::Mask => "mask".to_owned(),
-            _ => format!("image[{pictures}]"),
-        };
-        pictures += usize::from(role != Role::Mask);
+        let before = files.iter().filter(|other| other.role == file.role).count();
+        let param = file.param(before)?;
         if files.len() == MOST_INPUTS {
-            let message = format!("an edit takes at most {MOST_INPUTS} files");
+            let message = format!("a form takes at most {MOST_INPUTS} files");
             return Err(Refusal::field(param, message));
         }
         let bytes = collect(&mut field, &param, &mut left, limits.input_size()).await?;
-        files.push(InputSource { role, param, from: From::Bytes(bytes), mime_type: None });
+        files.push(InputSource {
+            role: file.role,
+            param,
+            from: From::Bytes(bytes),
+            mime_type: None,
+        });
     }
-    Ok(EditForm { fields: Value::Object(fields), files })
+    Ok(Form { fields: Value::Object(fields), files })
 }
 
 /// The whole of a field; `left` is what remains of the form's limit.
@@ -152,8 +194,10 @@ fn value(first: &str, name: &str, text: &str) -> Value {
         (_, "n" | "seed" | "output_compression" | "partial_images" | "deadline_s") => {
             parsed().filter(Value::is_number)
         }
-        ("stream" | "strict" | "store", _) => parsed().filter(Value::is_boolean),
-        ("routing" | "metadata" | "provider_options" | "webhook", key) if key == first => {
+        ("stream" | "strict" | "store" | "audio", _) => parsed().filter(Value::is_boolean),
+        ("routing" | "metadata" | "provider_options" | "webhook" | "input_reference", key)
+            if key == first =>
+        {
             parsed().filter(Value::is_object)
         }
         ("provider_options", _) => parsed(),

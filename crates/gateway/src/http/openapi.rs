@@ -8,7 +8,10 @@ use utoipa::{
     openapi::security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
-use super::{admin, assets, estimates, events, generations, images, models, ops, usage};
+use super::{
+    accounts, admin, assets, estimates, events, generations, images, models, ops, usage, videos,
+    webhooks,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -23,11 +26,13 @@ use super::{admin, assets, estimates, events, generations, images, models, ops, 
     modifiers(&Bearer),
     paths(
         images::generate, images::edit, models::list, models::get,
+        videos::create, videos::list, videos::get, videos::content, videos::delete,
         generations::create, generations::list, generations::get, generations::delete,
         generations::cancel, events::events, estimates::estimate, assets::upload, assets::get,
         usage::usage,
         admin::create_team, admin::list_teams, admin::delete_team,
         admin::create_key, admin::list_keys, admin::delete_key, admin::ledger,
+        accounts::list, accounts::rotate, webhooks::list, webhooks::redeliver, webhooks::renew_secret,
         ops::healthz, ops::readyz, ops::metrics, ops::document, ops::docs_root, ops::docs, ops::ui,
     )
 )]

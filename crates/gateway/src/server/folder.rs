@@ -10,9 +10,13 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use provider::Entropy as _;
+use secrecy::{ExposeSecret as _, SecretBox};
 
 use super::{StartError, entropy::SystemEntropy};
 use crate::config::{self, Storage};
+
+/// What seals stored secrets.
+pub(super) type EncryptionKey = SecretBox<[u8; 32]>;
 
 /// Held for as long as a gateway runs: two on one `SQLite` file would each think that they alone
 /// keep a vendor's limits.
@@ -34,7 +38,8 @@ pub(super) fn simulated(storage: &Storage) -> PathBuf {
 }
 
 /// Makes the folder, takes the lock, and makes the key file where the configuration has no key.
-pub(super) fn prepare(storage: &Storage) -> Result<Lock, StartError> {
+/// Beside the lock it hands out the key, whichever it is.
+pub(super) fn prepare(storage: &Storage) -> Result<(Lock, EncryptionKey), StartError> {
     let database = &storage.database;
     if let Some(folder) = database.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)
@@ -49,18 +54,21 @@ pub(super) fn prepare(storage: &Storage) -> Result<Lock, StartError> {
         Err(TryLockError::WouldBlock) => return Err(StartError::Locked(database.clone())),
         Err(TryLockError::Error(error)) => return Err(StartError::Io(named(), error)),
     }
-    if storage.encryption_key.is_none() {
-        let path = beside(database, ".key");
-        let what = format!("{} cannot be used", path.display());
-        key_file(&path).map_err(StartError::io(what))?;
-    }
-    Ok(Lock { _file: file })
+    let key = match &storage.encryption_key {
+        Some(key) => EncryptionKey::new(Box::new(*key.expose_secret())),
+        None => {
+            let path = beside(database, ".key");
+            let what = format!("{} cannot be used", path.display());
+            key_file(&path).map_err(StartError::io(what))?
+        }
+    };
+    Ok((Lock { _file: file }, key))
 }
 
-/// Makes the key file, or looks whether the one that is there holds a key.
-fn key_file(path: &Path) -> io::Result<()> {
+/// The key in the key file; both are made where there is no file.
+fn key_file(path: &Path) -> io::Result<EncryptionKey> {
     match std::fs::read_to_string(path) {
-        Ok(text) => return config::check_key(&text).map_err(io::Error::other),
+        Ok(text) => return config::encryption_key(text.into()).map_err(io::Error::other),
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Err(_) => {}
     }
@@ -72,7 +80,8 @@ fn key_file(path: &Path) -> io::Result<()> {
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
     writeln!(file, "{}", STANDARD.encode(key))?;
     file.sync_all()?;
-    std::fs::rename(&part, path)
+    std::fs::rename(&part, path)?;
+    Ok(EncryptionKey::new(Box::new(key)))
 }
 
 #[cfg(test)]
@@ -91,11 +100,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let storage = storage(folder.path());
         let path = folder.path().join("data/atelier.db.key");
-        drop(prepare(&storage).unwrap());
+        let (lock, first) = prepare(&storage).unwrap();
+        drop(lock);
         let made = std::fs::read_to_string(&path).unwrap();
         assert_eq!(made.trim().len(), 44);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        drop(prepare(&storage).unwrap());
+        let (lock, again) = prepare(&storage).unwrap();
+        drop(lock);
+        assert_eq!(first.expose_secret(), again.expose_secret());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), made);
         std::fs::write(&path, "half a k").unwrap();
         assert!(matches!(prepare(&storage), Err(StartError::Io(..))));

@@ -21,15 +21,18 @@ use std::{
 };
 
 use actix_web::{App, HttpServer, dev::ServerHandle, web::Data};
-use coordination::memory::{MemoryFingerprints, MemoryTurns};
-use engine::{Engine, Parts, Settings};
+use coordination::memory::{MemoryFingerprints, MemoryGuard, MemoryLots, MemoryTurns};
+use engine::{Engine, Parts, Settings, Vault};
 use provider::{Clock, SystemClock};
 use records::{Records, sqlite::Sqlite};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio_util::task::TaskTracker;
 
 pub use self::welcome::FirstStart;
-use self::{entropy::SystemEntropy, folder::Lock};
+use self::{
+    entropy::SystemEntropy,
+    folder::{EncryptionKey, Lock},
+};
 use crate::{
     config::{Config, Problems},
     http, registry,
@@ -140,14 +143,14 @@ impl Gateway {
         let client = Arc::new(client.map_err(|error| StartError::Other(error.to_string()))?);
         // Before anything is made: a configuration that is wrong shall leave nothing behind.
         registry::market(&config, &registry::Simulated::new(), &client)?;
-        let lock = folder::prepare(&config.storage)?;
+        let (lock, key) = folder::prepare(&config.storage)?;
         let simulated = registry::simulate(&config, &folder::simulated(&config.storage))
             .await
             .map_err(StartError::io("a simulated vendor cannot be started"))?;
         let market = registry::market(&config, &simulated, &client)?;
         let metrics = Metrics::new().map_err(|error| StartError::other("metrics", &error))?;
         let metrics = Arc::new(metrics);
-        let parts = parts(&config, market, clock, Arc::clone(&metrics) as _)?;
+        let parts = parts(&config, &key, market, clock, Arc::clone(&metrics) as _)?;
         let engine = Engine::open(parts).await?;
         let admin = welcome::admin_key(&engine, config.admin_key.as_ref(), purpose).await?;
         let state = http::State {
@@ -205,6 +208,7 @@ impl Running {
 /// What the engine works with.
 fn parts(
     config: &Config,
+    key: &EncryptionKey,
     market: engine::Market,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn engine::Observer>,
@@ -226,6 +230,8 @@ fn parts(
     Ok(Parts {
         records,
         turns: Arc::new(MemoryTurns::new(Arc::clone(&clock), WINDOW_MARGIN)),
+        lots: Arc::new(MemoryLots::new(Arc::clone(&clock))),
+        guard: Arc::new(MemoryGuard::new(Arc::clone(&clock))),
         equals: Arc::new(MemoryFingerprints::default()),
         store,
         fetcher,
@@ -233,6 +239,8 @@ fn parts(
         clock,
         entropy: Arc::new(SystemEntropy),
         observer,
+        vault: Vault::new(key.expose_secret()),
+        payload: Arc::new(http::WebhookPayload),
         settings: Settings {
             asset_ttl: storage.asset_ttl,
             attempts: config.routing.attempts,
@@ -240,6 +248,8 @@ fn parts(
             max_asset_bytes: MAX_ASSET_BYTES,
             memory_in_flight: MEMORY_IN_FLIGHT,
             public_url: config.server.public_url.clone().unwrap_or_default(),
+            // The folder is locked: one process works with one file.
+            alone: true,
         },
     })
 }

@@ -6,12 +6,12 @@
 
 use std::{fmt, time::Duration};
 
-use engine::{AccountLoad, Generation, Observer, Outcome};
+use engine::{AccountLoad, DeliveryState, Generation, Observer, Outcome};
 use prometheus::{
     CounterVec, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts,
     Registry, TextEncoder, core::Collector,
 };
-use provider::{MicroUsd, Timestamp};
+use provider::{HoldReason, MicroUsd, Timestamp};
 
 /// Everything that is counted.
 pub struct Metrics {
@@ -25,8 +25,12 @@ pub struct Metrics {
     spend: CounterVec,
     account_available: IntGaugeVec,
     account_balance: GaugeVec,
+    allowance: IntGaugeVec,
+    hold_until: IntGaugeVec,
+    poll_delay: HistogramVec,
     queue_depth: IntGaugeVec,
     inflight: IntGaugeVec,
+    webhook_deliveries: IntCounterVec,
 }
 
 impl fmt::Debug for Metrics {
@@ -44,6 +48,55 @@ const SHORT: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1
 /// The label of what is not there.
 const NONE: &str = "none";
 
+/// A metric's name, what it is, and its labels.
+type Spec = (&'static str, &'static str, &'static [&'static str]);
+
+const HTTP_REQUESTS: Spec =
+    ("atelier_http_requests_total", "Requests answered.", &["route", "method", "status"]);
+const HTTP_DURATION: Spec =
+    ("atelier_http_request_duration_seconds", "Time to the answer's head.", &["route"]);
+const OVERHEAD: Spec = (
+    "atelier_gateway_overhead_seconds",
+    "A generation's time outside its attempts at providers.",
+    &[],
+);
+const GENERATIONS: Spec = (
+    "atelier_generations_total",
+    "Generations that became final.",
+    &["kind", "provider", "model", "status"],
+);
+const ATTEMPTS: Spec = (
+    "atelier_attempts_total",
+    "Attempts at providers' accounts.",
+    &["provider", "account", "outcome"],
+);
+const ATTEMPT_DURATION: Spec =
+    ("atelier_attempt_duration_seconds", "Time of an attempt.", &["provider", "model"]);
+const SPEND: Spec =
+    ("atelier_spend_usd_total", "US dollars booked.", &["team", "provider", "model"]);
+const ACCOUNT_AVAILABLE: Spec =
+    ("atelier_account_available", "1 where an account takes work.", &["provider", "account"]);
+const ACCOUNT_BALANCE: Spec =
+    ("atelier_account_balance_usd", "An account's balance as last told.", &["provider", "account"]);
+const ALLOWANCE: Spec = (
+    "atelier_account_allowance_remaining",
+    "Prepaid units left.",
+    &["provider", "account", "kind", "window"],
+);
+const HOLD_UNTIL: Spec = (
+    "atelier_account_hold_until_seconds",
+    "When a hold ends, in Unix seconds.",
+    &["provider", "account", "reason"],
+);
+const POLL_DELAY: Spec =
+    ("atelier_poll_delay_seconds", "How much too late a job is looked at.", &["provider"]);
+const QUEUE_DEPTH: Spec =
+    ("atelier_queue_depth", "Calls that wait for a provider's turn.", &["provider"]);
+const INFLIGHT: Spec =
+    ("atelier_inflight", "Calls at a provider's account.", &["provider", "account"]);
+const WEBHOOK_DELIVERIES: Spec =
+    ("atelier_webhook_deliveries_total", "Tries to deliver a webhook.", &["outcome"]);
+
 impl Metrics {
     /// All of them at nothing.
     ///
@@ -52,70 +105,36 @@ impl Metrics {
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let r = &registry;
-        let http_requests = IntCounterVec::new(
-            Opts::new("atelier_http_requests_total", "Requests answered."),
-            &["route", "method", "status"],
-        )?;
-        let http_duration = HistogramVec::new(
-            wide("atelier_http_request_duration_seconds", "Time to the answer's head.", WIDE),
-            &["route"],
-        )?;
-        let overhead = Histogram::with_opts(wide(
-            "atelier_gateway_overhead_seconds",
-            "A generation's time outside its attempts at providers.",
-            SHORT,
-        ))?;
-        let generations = IntCounterVec::new(
-            Opts::new("atelier_generations_total", "Generations that became final."),
-            &["kind", "provider", "model", "status"],
-        )?;
-        let attempts = IntCounterVec::new(
-            Opts::new("atelier_attempts_total", "Attempts at providers' accounts."),
-            &["provider", "account", "outcome"],
-        )?;
-        let attempt_duration = HistogramVec::new(
-            wide("atelier_attempt_duration_seconds", "Time of an attempt.", LONG),
-            &["provider", "model"],
-        )?;
-        let spend = CounterVec::new(
-            Opts::new("atelier_spend_usd_total", "US dollars booked."),
-            &["team", "provider", "model"],
-        )?;
-        let account_available = IntGaugeVec::new(
-            Opts::new("atelier_account_available", "1 where an account takes work."),
-            &["provider", "account"],
-        )?;
-        let account_balance = GaugeVec::new(
-            Opts::new("atelier_account_balance_usd", "An account's balance as last told."),
-            &["provider", "account"],
-        )?;
-        let queue_depth = IntGaugeVec::new(
-            Opts::new("atelier_queue_depth", "Calls that wait for a provider's turn."),
-            &["provider"],
-        )?;
-        let inflight = IntGaugeVec::new(
-            Opts::new("atelier_inflight", "Calls at a provider's account."),
-            &["provider", "account"],
-        )?;
-        register(r, &[&http_requests, &generations, &attempts])?;
-        register(r, &[&http_duration, &attempt_duration])?;
-        register(r, &[&account_available, &queue_depth, &inflight])?;
-        register(r, &[&overhead])?;
-        register(r, &[&spend])?;
-        register(r, &[&account_balance])?;
+        let counts = |(name, help, labels): Spec| {
+            registered(r, IntCounterVec::new(Opts::new(name, help), labels)?)
+        };
+        let gauges = |(name, help, labels): Spec| {
+            registered(r, IntGaugeVec::new(Opts::new(name, help), labels)?)
+        };
+        let times = |(name, help, labels): Spec, buckets: &[f64]| {
+            registered(r, HistogramVec::new(wide(name, help, buckets), labels)?)
+        };
+        let own = Histogram::with_opts(wide(OVERHEAD.0, OVERHEAD.1, SHORT))?;
+        let spend = CounterVec::new(Opts::new(SPEND.0, SPEND.1), SPEND.2)?;
+        let balance = Opts::new(ACCOUNT_BALANCE.0, ACCOUNT_BALANCE.1);
+        let balance = GaugeVec::new(balance, ACCOUNT_BALANCE.2)?;
         Ok(Self {
+            http_requests: counts(HTTP_REQUESTS)?,
+            http_duration: times(HTTP_DURATION, WIDE)?,
+            overhead: registered(r, own)?,
+            generations: counts(GENERATIONS)?,
+            attempts: counts(ATTEMPTS)?,
+            attempt_duration: times(ATTEMPT_DURATION, LONG)?,
+            spend: registered(r, spend)?,
+            account_available: gauges(ACCOUNT_AVAILABLE)?,
+            account_balance: registered(r, balance)?,
+            allowance: gauges(ALLOWANCE)?,
+            hold_until: gauges(HOLD_UNTIL)?,
+            poll_delay: times(POLL_DELAY, WIDE)?,
+            queue_depth: gauges(QUEUE_DEPTH)?,
+            inflight: gauges(INFLIGHT)?,
+            webhook_deliveries: counts(WEBHOOK_DELIVERIES)?,
             registry,
-            http_requests,
-            http_duration,
-            overhead,
-            generations,
-            attempts,
-            attempt_duration,
-            spend,
-            account_available,
-            account_balance,
-            queue_depth,
-            inflight,
         })
     }
 
@@ -130,7 +149,9 @@ impl Metrics {
     /// Prometheus' text format, the accounts as they are now.
     pub fn render(&self, loads: &[AccountLoad]) -> String {
         self.queue_depth.reset();
+        self.hold_until.reset();
         for load in loads {
+            self.render_lots(load);
             let labels = [&*load.provider, &*load.account];
             self.account_available.with_label_values(&labels).set(i64::from(load.hold.is_none()));
             self.inflight.with_label_values(&labels).set(load.in_flight.into());
@@ -142,6 +163,22 @@ impl Metrics {
             tracing::error!(%error, "the metrics cannot be written");
             String::new()
         })
+    }
+}
+
+impl Metrics {
+    /// An account's prepaid units and its hold.
+    fn render_lots(&self, load: &AccountLoad) {
+        let (provider, account) = (&*load.provider, &*load.account);
+        for lot in &load.allowances {
+            let labels = [provider, account, lot.kind.as_str(), lot.window.as_str()];
+            self.allowance.with_label_values(&labels).set(lot.remaining.into());
+        }
+        if let Some(until) = load.hold.and_then(|hold| hold.until) {
+            let reason = load.reason().map_or(NONE, HoldReason::as_str);
+            let labels = [provider, account, reason];
+            self.hold_until.with_label_values(&labels).set(until.seconds());
+        }
     }
 }
 
@@ -182,8 +219,21 @@ impl Observer for Metrics {
         }
     }
 
+    fn looked(&self, provider: &str, late: Duration) {
+        self.poll_delay.with_label_values(&[provider]).observe(late.as_secs_f64());
+    }
+
     fn balance(&self, provider: &str, account: &str, balance: MicroUsd) {
         self.account_balance.with_label_values(&[provider, account]).set(dollars(balance));
+    }
+
+    fn webhook(&self, state: DeliveryState) {
+        let outcome = match state {
+            DeliveryState::Pending => "retried",
+            DeliveryState::Delivered => "delivered",
+            DeliveryState::Failed => "failed",
+        };
+        self.webhook_deliveries.with_label_values(&[outcome]).inc();
     }
 }
 
@@ -191,11 +241,13 @@ fn wide(name: &str, help: &str, buckets: &[f64]) -> HistogramOpts {
     HistogramOpts::new(name, help).buckets(buckets.to_vec())
 }
 
-fn register<C: Collector + Clone + 'static>(
+/// The metric, known to the registry.
+fn registered<C: Collector + Clone + 'static>(
     registry: &Registry,
-    metrics: &[&C],
-) -> Result<(), prometheus::Error> {
-    metrics.iter().try_for_each(|metric| registry.register(Box::new((*metric).clone())))
+    metric: C,
+) -> Result<C, prometheus::Error> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
 }
 
 /// `provider/model`, which some tellers say already.
@@ -233,8 +285,9 @@ fn own_time(generation: &Generation) -> Option<Duration> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use engine::{Attempt, AttemptState, Cost, Status};
-    use provider::{Adjustments, Kind};
+    use coordination::LotLoad;
+    use engine::{Attempt, AttemptState, Cost, Hold, Status};
+    use provider::{Adjustments, Calendar, Kind};
 
     use super::*;
 
@@ -305,13 +358,30 @@ mod tests {
         metrics.booked("team_1", "zekron", "zekron/m", MicroUsd::from_micros(26_700));
         metrics.booked("team_1", "zekron", "zekron/m", MicroUsd::from_micros(-1));
         metrics.balance("zekron", "main", MicroUsd::from_micros(9_973_300));
+        metrics.webhook(DeliveryState::Pending);
+        metrics.looked("zsky", Duration::from_millis(40));
         let load = |in_flight, waiting| AccountLoad {
             provider: "zekron".to_owned(),
             account: "main".to_owned(),
             in_flight,
+            slots: Some(5),
             waiting,
-            hold: None,
+            calls_in_window: 0,
+            hold: Some(Hold {
+                reason: HoldReason::Suspended,
+                until: Some(Timestamp::from_millis(9_500)),
+            }),
             balance: None,
+            allowances: vec![LotLoad {
+                kind: Kind::Video,
+                window: Calendar::Month,
+                limit: 300,
+                used: 47,
+                remaining: 253,
+                resets_at: Timestamp::from_millis(0),
+                overage: None,
+            }],
+            safety: None,
         };
         metrics.render(&[load(1, 1)]);
         let text = metrics.render(&[load(2, 3)]);
@@ -325,8 +395,12 @@ mod tests {
             r#"atelier_attempt_duration_seconds_count{model="zekron/m",provider="zekron"} 1"#,
             r#"atelier_spend_usd_total{model="zekron/m",provider="zekron",team="team_1"} 0.0267"#,
             r#"atelier_account_balance_usd{account="main",provider="zekron"} 9.9733"#,
-            r#"atelier_account_available{account="main",provider="zekron"} 1"#,
+            r#"atelier_account_available{account="main",provider="zekron"} 0"#,
+            r#"atelier_account_hold_until_seconds{account="main",provider="zekron",reason="suspended"} 9"#,
+            r#"atelier_account_allowance_remaining{account="main",kind="video",provider="zekron",window="month"} 253"#,
+            r#"atelier_poll_delay_seconds_count{provider="zsky"} 1"#,
             r#"atelier_queue_depth{provider="zekron"} 3"#,
+            r#"atelier_webhook_deliveries_total{outcome="retried"} 1"#,
             r#"atelier_inflight{account="main",provider="zekron"} 2"#,
         ] {
             assert!(text.lines().any(|there| there == line), "{line}\n{text}");

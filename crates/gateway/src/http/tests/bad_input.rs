@@ -40,7 +40,7 @@ async fn bad_bodies_are_refused_by_name_and_cost_nothing() {
             unknown,
             Some("background"),
         ),
-        (IMAGES, r#"{"prompt": "x", "webhook": {}}"#, 400, unknown, Some("webhook")),
+        (IMAGES, r#"{"prompt": "x", "webhook": {}}"#, 400, invalid, Some("webhook.url")),
         (
             IMAGES,
             r#"{"prompt": "x", "quality": "hd", "strict": true}"#,

@@ -329,9 +329,9 @@ async fn estimates_and_models_tell_what_is_known() {
     let models = house.get("/v1/models").await.expect(200);
     assert_eq!(models["object"], "list");
     let ids: Vec<_> = models["data"].as_array().unwrap().iter().map(|m| &m["id"]).collect();
-    assert_eq!(ids, ["photo", "painter/oil"]);
+    assert_eq!(ids, ["clip", "photo", "painter/oil", "painter/film"]);
     let model = house.get("/v1/models/painter/oil").await.expect(200);
-    assert_eq!(model, models["data"][1]);
+    assert_eq!(model, models["data"][2]);
     assert_eq!((&model["object"], &model["owned_by"]), (&"model".into(), &"painter".into()));
     assert_eq!(model["capabilities"]["sizes"]["sizes"], json!(["2x1", "4x2"]));
     assert_eq!(model["price"]["most_usd"], "0.026700");

@@ -7,6 +7,8 @@ mod files;
 mod making;
 mod operations;
 mod painter;
+mod videos;
+mod webhooks;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -19,7 +21,7 @@ use actix_web::{
     web::{self, Data},
 };
 use bytes::Bytes;
-use coordination::memory::{MemoryFingerprints, MemoryTurns};
+use coordination::memory::{MemoryFingerprints, MemoryGuard, MemoryLots, MemoryTurns};
 use engine::{Account, Alias, Engine, Market, Parts, Scope, Settings, Vendor, keys::NewKey};
 use provider::{Clock, Entropy, Kind, ManualClock, Provider, Timestamp};
 use records::sqlite::{Durability, Sqlite};
@@ -66,6 +68,8 @@ impl House {
         let parts = Parts {
             records: Arc::new(Sqlite::open(&database, Durability::Process).unwrap()),
             turns: Arc::new(MemoryTurns::new(Arc::clone(&shared), Duration::ZERO)),
+            lots: Arc::new(MemoryLots::new(Arc::clone(&shared))),
+            guard: Arc::new(MemoryGuard::new(Arc::clone(&shared))),
             equals: Arc::new(MemoryFingerprints::default()),
             store: assets::Store::folder(&folder.path().join("assets"), false).unwrap(),
             fetcher: assets::Fetcher::new(
@@ -79,6 +83,8 @@ impl House {
             clock: shared,
             entropy: Arc::new(Counter::default()),
             observer: Arc::clone(&metrics) as Arc<dyn engine::Observer>,
+            vault: engine::Vault::new(&[7; 32]),
+            payload: Arc::new(super::WebhookPayload),
             settings: Settings {
                 asset_ttl: Duration::from_secs(3600),
                 attempts: 3,
@@ -86,6 +92,7 @@ impl House {
                 max_asset_bytes: 1 << 20,
                 memory_in_flight: 1 << 24,
                 public_url: "http://atelier.test".to_owned(),
+                alone: true,
             },
         };
         let engine = Engine::open(parts).await.unwrap();
@@ -181,7 +188,11 @@ fn market() -> Market {
     let vendor = Vendor { name, adapter, description, accounts, loopback: true };
     let candidates = vec!["painter/oil".to_owned()];
     let alias = Alias { name: "photo".to_owned(), kind: Kind::Image, candidates };
-    Market::new(vec![vendor], vec![alias], BTreeMap::from([(Kind::Image, "photo".to_owned())]))
+    let candidates = vec!["painter/film".to_owned()];
+    let clip = Alias { name: "clip".to_owned(), kind: Kind::Video, candidates };
+    let defaults = [(Kind::Image, "photo"), (Kind::Video, "clip")];
+    let defaults = defaults.map(|(kind, name)| (kind, name.to_owned()));
+    Market::new(vec![vendor], vec![alias, clip], BTreeMap::from(defaults))
 }
 
 /// One request.

@@ -24,6 +24,16 @@ pub(super) fn picture(size: usize) -> Bytes {
     bytes.into()
 }
 
+/// A clip that nobody could watch, of `size` bytes: its head says what it is.
+pub(super) fn clip(size: usize) -> Bytes {
+    let mut bytes = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom".to_vec();
+    bytes.extend((bytes.len()..size).map(|n| u8::try_from(n % 251).unwrap()));
+    bytes.into()
+}
+
+/// How long a clip takes, as the painter says.
+pub(super) const CLIP_TAKES: Duration = Duration::from_secs(100);
+
 /// Large enough that it is not kept in memory, and no multiple of three.
 pub(super) const LARGE: usize = 400_001;
 
@@ -65,9 +75,21 @@ impl Provider for Painter {
             },
             usual: Duration::from_secs(1),
         };
+        let film = Model {
+            name: "film".to_owned(),
+            title: "Film".to_owned(),
+            kind: Kind::Video,
+            capabilities: Capabilities {
+                seconds: Durations::Within { min: 1, max: 10, default: 5 },
+                audio: Audio::Choice,
+                ..model.capabilities.clone()
+            },
+            usual: CLIP_TAKES,
+            ..model.clone()
+        };
         Arc::new(Description {
             provider: "painter".to_owned(),
-            models: vec![model],
+            models: vec![model, film],
             low_balance: None,
             can_rotate: false,
             tells_account: false,
@@ -105,7 +127,8 @@ impl Provider for Painter {
             _ => 0,
         };
         let mut writer = sink.open(OutputHint::default()).await.unwrap();
-        for piece in picture(size).chunks(50_000) {
+        let whole = if work.kind == Kind::Video { clip(size) } else { picture(size) };
+        for piece in whole.chunks(50_000) {
             writer.write(Bytes::copy_from_slice(piece)).await.unwrap();
         }
         Ok(Submitted::Finished(Finished {
