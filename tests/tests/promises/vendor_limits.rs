@@ -63,8 +63,6 @@ async fn calls_of_a_killed_process_hold_their_slots() {
         ids.push(team.begin(&image(&format!("number {number}"))).await);
     }
     vendor.asked("generate", 3).await;
-    // Looks at the vendor's books are counted in its minute, but take no slot: so many may be refused.
-    vendor.set(json!({ "limits": { "concurrent": 100 } })).await;
     gateway.kill_and_restart().await;
     let team = gateway.again(&team);
     until("the end of all", || async {
@@ -75,6 +73,7 @@ async fn calls_of_a_killed_process_hold_their_slots() {
     .await;
     assert_eq!(team.generations().await.len(), ids.len());
     assert_eq!(vendor.charges().await.len(), 6, "each was paid once");
+    assert_eq!(vendor.answered("429").await, 0, "looks at the books hold slots too");
 }
 
 #[tokio::test]
