@@ -19,15 +19,18 @@
 //! when a pooled connection turns out to be closed *before anything was written*; then nothing was
 //! sent. reqwest's own retry policy is switched off, as are redirects for calls with a credential
 //! and proxies from the environment.
+mod base;
 mod base64_stream;
 mod client;
 mod error;
 mod json_stream;
+pub mod lenient;
 mod reach;
 mod redact;
 mod request;
 mod response;
 
+pub use base::{Base, BaseError};
 pub use client::{BuildError, Client, Deadlines, Settings};
 pub use error::{json_shape, sink_error, status_error, unreadable};
 pub use reach::is_public;

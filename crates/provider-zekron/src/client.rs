@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use url::{Host, Url};
+use url::Url;
 
 use provider::{
     AccountStatus, Blame, Call, Error, ErrorKind, Finished, Model, OutputSink, OutputWriter,
     Result, Retry, Timestamp, Work,
 };
-use provider_http::{Client, Effect, Request, Response, is_public, json_shape, unreadable};
+use provider_http::{Base, Client, Effect, Request, Response, json_shape, unreadable};
 
 use crate::{
     ConfigError, Dialect, convert,
@@ -21,28 +21,17 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Api {
     http: Arc<Client>,
-    base: Url,
+    base: Base,
     generate: Url,
     preview: Url,
     balance: Url,
     generations: Url,
     images: Url,
-    /// Whether the API itself is on a network that is not public; its results then may be, too.
-    inside: bool,
 }
 
 impl Api {
     pub(crate) fn new(base_url: &str, http: Arc<Client>) -> Result<Self, ConfigError> {
-        let mut base = Url::parse(base_url).map_err(|_| ConfigError)?;
-        let plain =
-            base.query().is_none() && base.username().is_empty() && base.password().is_none();
-        if !matches!(base.scheme(), "http" | "https") || !base.has_host() || !plain {
-            return Err(ConfigError);
-        }
-        if !base.path().ends_with('/') {
-            let path = format!("{}/", base.path());
-            base.set_path(&path);
-        }
+        let base = Base::parse(base_url).map_err(|_| ConfigError)?;
         let path = |path: &str| base.join(path).map_err(|_| ConfigError);
         Ok(Self {
             http,
@@ -51,7 +40,6 @@ impl Api {
             balance: path("v1/balance")?,
             generations: path("v1/generations")?,
             images: path("v1/images")?,
-            inside: is_inside(&base),
             base,
         })
     }
@@ -170,20 +158,11 @@ impl Api {
             let public = "the vendor named an address that is none";
             Error::new(ErrorKind::Failed, Blame::Vendor, Retry::No, public)
         })?;
-        if url.origin() == self.base.origin() {
+        if url.origin() == self.base.url().origin() {
             return Ok(own(url));
         }
         let elsewhere = Request::read("image", url);
-        Ok(if self.inside { elsewhere } else { elsewhere.public_only() })
-    }
-}
-
-fn is_inside(base: &Url) -> bool {
-    match base.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => !is_public(ip.into()),
-        Some(Host::Ipv6(ip)) => !is_public(ip.into()),
-        None => false,
+        Ok(if self.base.is_inside() { elsewhere } else { elsewhere.public_only() })
     }
 }
 

@@ -1,10 +1,11 @@
 //! The vendor's JSON. Strict in what is sent, lenient in what is read: a field that cannot be read
 //! counts as missing, and what that means is decided where the field is used.
 
-use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use provider::{MicroUsd, Timestamp};
+use provider_http::lenient;
 
 /// `POST /v1/generate`, but for the sources: those are appended as they are encoded.
 #[derive(Debug, Serialize)]
@@ -34,11 +35,11 @@ pub(crate) struct PreviewOptions<'a> {
 /// What every JSON answer of both dialects is wrapped in.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Envelope<T> {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) success: Option<bool>,
     #[serde(default = "none")]
     pub(crate) data: Option<T>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) error: Option<Refused>,
 }
 
@@ -50,16 +51,16 @@ fn none<T>() -> Option<T> {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Made {
     /// `v1`: the picture's name at the vendor.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) token: Option<String>,
     /// `preview`: the picture's name at the vendor.
-    #[serde(default, deserialize_with = "name")]
+    #[serde(default, deserialize_with = "lenient::name")]
     pub(crate) id: Option<String>,
     /// `v1`.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) image: Option<Picture>,
     /// `preview`.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) url: Option<String>,
     #[serde(default, deserialize_with = "money")]
     pub(crate) cost: Option<MicroUsd>,
@@ -69,12 +70,12 @@ pub(crate) struct Made {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Picture {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) url: Option<String>,
     /// The index of the lifted text, once the answer has been streamed.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) b64_json: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) expires_at: Option<Timestamp>,
 }
 
@@ -91,35 +92,35 @@ pub(crate) struct Balance {
 #[derive(Debug, Deserialize)]
 pub(crate) struct History {
     pub(crate) generations: Vec<Row>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) pagination: Option<Pagination>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Pagination {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) has_more: Option<bool>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Row {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) token: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) prompt: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) model: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) size: Option<String>,
     #[serde(default, deserialize_with = "money")]
     pub(crate) cost: Option<MicroUsd>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) status: Option<String>,
-    #[serde(default, rename = "type", deserialize_with = "lenient")]
+    #[serde(default, rename = "type", deserialize_with = "lenient::field")]
     pub(crate) kind: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) expires_at: Option<Timestamp>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) created_at: Option<Timestamp>,
 }
 
@@ -127,31 +128,17 @@ pub(crate) struct Row {
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Refused {
     /// `v1`: a name, or a code for the vendor's support.
-    #[serde(default, deserialize_with = "name")]
+    #[serde(default, deserialize_with = "lenient::name")]
     pub(crate) code: Option<String>,
     /// `preview`: a name.
-    #[serde(default, rename = "type", deserialize_with = "lenient")]
+    #[serde(default, rename = "type", deserialize_with = "lenient::field")]
     pub(crate) kind: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) message: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) support: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) suggestion: Option<String>,
-}
-
-/// A field that is missing where it is not what the page says.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(d: D) -> Result<Option<T>, D::Error> {
-    Ok(serde_json::from_value(Value::deserialize(d)?).ok())
-}
-
-/// A name that may be a number.
-fn name<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
-    Ok(match Value::deserialize(d)? {
-        Value::String(text) if !text.is_empty() => Some(text),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    })
 }
 
 /// Money as a string (`v1`) or a number (`preview`). A number is read to a thousandth of a

@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
-use url::{Host, Url};
+use url::Url;
 
 use provider::{
     AccountStatus, Blame, Call, Error, ErrorKind, Kind, Limits, Model, Output, OutputHint,
     OutputSink, OutputWriter, Polled, Result, Retry, Submitted, Ticket, Work,
 };
-use provider_http::{Client, Effect, Request, Response, is_public, sink_error, unreadable};
+use provider_http::{Base, Client, Effect, Request, Response, sink_error, unreadable};
 
 use crate::{
     ConfigError,
@@ -27,7 +27,7 @@ const LONGER_THAN_PROMPTS: usize = 2048;
 #[derive(Debug)]
 pub(crate) struct Api {
     http: Arc<Client>,
-    base: Url,
+    base: Base,
     images: Url,
     videos: Url,
     jobs: Url,
@@ -35,8 +35,6 @@ pub(crate) struct Api {
     rotate: Url,
     /// How long the vendor may work before it answers with the bytes themselves.
     work_ceiling: Duration,
-    /// Whether the API itself is on a network that is not public; its storage then may be, too.
-    inside: bool,
 }
 
 /// What came of asking the storage.
@@ -53,16 +51,7 @@ impl Api {
         work_ceiling: Duration,
         http: Arc<Client>,
     ) -> Result<Self, ConfigError> {
-        let mut base = Url::parse(base_url).map_err(|_| ConfigError::BaseUrl)?;
-        let plain =
-            base.query().is_none() && base.username().is_empty() && base.password().is_none();
-        if !matches!(base.scheme(), "http" | "https") || !base.has_host() || !plain {
-            return Err(ConfigError::BaseUrl);
-        }
-        if !base.path().ends_with('/') {
-            let path = format!("{}/", base.path());
-            base.set_path(&path);
-        }
+        let base = Base::parse(base_url).map_err(|_| ConfigError::BaseUrl)?;
         let path = |path: &str| base.join(path).map_err(|_| ConfigError::BaseUrl);
         Ok(Self {
             http,
@@ -72,7 +61,6 @@ impl Api {
             usage: path("v1/usage")?,
             rotate: path("v1/keys/rotate")?,
             work_ceiling,
-            inside: is_inside(&base),
             base,
         })
     }
@@ -188,7 +176,7 @@ impl Api {
             Error::new(ErrorKind::Failed, Blame::Vendor, Retry::No, public)
         })?;
         let request = Request::read("result", url);
-        let request = if self.inside { request } else { request.public_only() };
+        let request = if self.base.is_inside() { request } else { request.public_only() };
         let _turn = call.pace.turn().await?;
         let answer = self.http.send(request).await?;
         match answer.status() {
@@ -272,13 +260,4 @@ async fn take_json(
     };
     let receipt = keep.await.map_err(|failed| sink_error(&failed).with_charge(UNIT))?;
     Ok(Submitted::Finished(convert::finished(reference, Output::Written(receipt))))
-}
-
-fn is_inside(base: &Url) -> bool {
-    match base.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => !is_public(ip.into()),
-        Some(Host::Ipv6(ip)) => !is_public(ip.into()),
-        None => false,
-    }
 }

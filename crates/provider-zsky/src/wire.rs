@@ -1,10 +1,11 @@
 //! The vendor's JSON. Strict in what is sent, lenient in what is read: a field that cannot be read
 //! counts as missing, and what that means is decided where the field is used.
 
-use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use provider::Timestamp;
+use provider_http::lenient;
 
 /// `POST /v1/images/generate` and `POST /v1/videos/generate`. Defaults are sent in so many words: what
 /// is recorded is then what was asked for, whatever the vendor's defaults become.
@@ -26,19 +27,19 @@ pub(crate) struct Generate<'a> {
 /// A job, as a submit and `GET /v1/jobs/{id}` tell it.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Job {
-    #[serde(default, deserialize_with = "name")]
+    #[serde(default, deserialize_with = "lenient::name")]
     pub(crate) job_id: Option<String>,
-    #[serde(default, deserialize_with = "name")]
+    #[serde(default, deserialize_with = "lenient::name")]
     pub(crate) status: Option<String>,
-    #[serde(default, deserialize_with = "name")]
+    #[serde(default, deserialize_with = "lenient::name")]
     pub(crate) kind: Option<String>,
-    #[serde(default, deserialize_with = "name")]
+    #[serde(default, deserialize_with = "lenient::name")]
     pub(crate) result_url: Option<String>,
     /// Seconds that the address is good for.
     #[serde(default, deserialize_with = "count")]
     pub(crate) expires_in: Option<u32>,
     /// Why it was stopped, for people.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) error: Option<Value>,
 }
 
@@ -65,13 +66,13 @@ pub(crate) struct Usage {
 /// What an answer of failure may hold: the page shows none of them.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Refused {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) error: Option<Value>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) message: Option<Value>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::field")]
     pub(crate) detail: Option<Value>,
-    #[serde(default, deserialize_with = "name")]
+    #[serde(default, deserialize_with = "lenient::name")]
     pub(crate) code: Option<String>,
 }
 
@@ -82,20 +83,6 @@ pub(crate) struct Place {
     pub(crate) job: Option<String>,
     /// The signed address, if the vendor has given one.
     pub(crate) url: Option<String>,
-}
-
-/// A field that is missing where it is not what the page says.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(d: D) -> Result<Option<T>, D::Error> {
-    Ok(serde_json::from_value(Value::deserialize(d)?).ok())
-}
-
-/// A name that may be a number.
-fn name<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
-    Ok(match Value::deserialize(d)? {
-        Value::String(text) if !text.is_empty() => Some(text),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    })
 }
 
 /// A count that may be written as a string or with a fraction of nothing (`47`, `"47"`, `47.0`).
