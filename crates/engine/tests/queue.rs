@@ -37,9 +37,13 @@ async fn with(change: impl FnOnce(&Queue)) -> World {
 
 /// What the account says of its month's videos: used and left.
 async fn month(world: &World) -> (u32, u32) {
+    window(world, Calendar::Month).await
+}
+
+async fn window(world: &World, window: Calendar) -> (u32, u32) {
     let loads = world.engine.loads().await;
-    let month = |lot: &&coordination::LotLoad| lot.window == Calendar::Month;
-    let lot = loads[0].allowances.iter().find(month).unwrap();
+    let of_window = |lot: &&coordination::LotLoad| lot.window == window;
+    let lot = loads[0].allowances.iter().find(of_window).unwrap();
     (lot.used, lot.remaining)
 }
 
@@ -53,6 +57,8 @@ async fn a_clip_is_made_and_uses_one_unit() {
     assert!(done.cost.charged.is_zero());
     assert_eq!(month(&world).await, (1, 299));
     assert_eq!(world.booked().await, 0);
+    let safety = world.engine.loads().await[0].safety.clone().unwrap();
+    assert_eq!((safety.attempts, safety.rejected, safety.in_flight), (1, 0, 0), "judged as fine");
 }
 
 /// Before the submit is known, after it, while polling, while fetching: one unit, one clip, and where
@@ -69,7 +75,9 @@ async fn a_kill_at_any_step_uses_one_unit() {
             _ => world.until(|| vendor.bad_fetches.load(Ordering::SeqCst) < bad_fetches).await,
         }
         let world = world.kill_and_restart().await;
-        assert_eq!(month(&world).await, (1, 299), "{prompt}: counters survive");
+        // The vendor tells nothing of the day: this is our own count.
+        let day = window(&world, Calendar::Day).await;
+        assert_eq!((day, month(&world).await), ((1, 49), (1, 299)), "{prompt}: counters survive");
         let done = world.end(&id).await;
         assert_eq!(done.status, Status::Completed, "{prompt}: {done:?}");
         assert_eq!((world.vendor.jobs().len(), month(&world).await), (1, (1, 299)), "{prompt}");
