@@ -43,6 +43,8 @@ impl fmt::Debug for Metrics {
 const LONG: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0];
 /// From an answer out of memory to a picture.
 const WIDE: &[f64] = &[0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
+/// How late a look may come; two seconds are the promise.
+const LATE: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
 /// What the gateway itself takes.
 const SHORT: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 /// The label of what is not there.
@@ -130,7 +132,7 @@ impl Metrics {
             account_balance: registered(r, balance)?,
             allowance: gauges(ALLOWANCE)?,
             hold_until: gauges(HOLD_UNTIL)?,
-            poll_delay: times(POLL_DELAY, WIDE)?,
+            poll_delay: times(POLL_DELAY, LATE)?,
             queue_depth: gauges(QUEUE_DEPTH)?,
             inflight: gauges(INFLIGHT)?,
             webhook_deliveries: counts(WEBHOOK_DELIVERIES)?,

@@ -8,24 +8,33 @@
 //! What counts is CPU time per request as the kernel accounts it to the processes: the proxies share the
 //! machine with the upstream and with this program, so a rate of requests would say little.
 //!
-//! `load ATELIER NGINX OUT [quick]` writes `OUT/proxy.md` and `OUT/proxy.json`.
+//! And what it costs to keep thousands of generations open whose clips a vendor takes minutes to make:
+//! see [`queue`].
+//!
+//! `load ATELIER NGINX OUT [quick] [proxy | queue]` writes `proxy.md` and `queue.md` into `OUT`, each
+//! with a `.json` beside it; only one of them where it is named.
 
 mod callers;
 mod footprint;
 mod nginx;
 mod process;
 mod proxy;
+mod queue;
 mod report;
 mod upstream;
+mod vendor_process;
 
 use std::{
     env,
     error::Error,
+    fs,
     io::Write as _,
     path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
 };
+
+use tempfile::TempDir;
 
 /// Whatever went wrong ends the run.
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
@@ -38,6 +47,14 @@ struct Setup {
     out: PathBuf,
     /// A tenth of the work: to see that it runs, not for figures.
     quick: bool,
+    /// The one part that is wanted; none where all are.
+    part: Option<String>,
+}
+
+impl Setup {
+    fn wants(&self, part: &str) -> bool {
+        self.part.as_deref().is_none_or(|wanted| wanted == part)
+    }
 }
 
 fn main() -> ExitCode {
@@ -57,10 +74,18 @@ fn main() -> ExitCode {
 
 fn setup() -> Result<Setup> {
     let mut arguments = env::args_os().skip(1).map(PathBuf::from);
-    let mut next = || arguments.next().ok_or("usage: load ATELIER NGINX OUT [quick]");
+    let usage = "usage: load ATELIER NGINX OUT [quick] [proxy | queue]";
+    let mut next = || arguments.next().ok_or(usage);
     let (atelier, nginx, out) = (next()?, next()?, next()?);
-    let quick = arguments.next().is_some_and(|word| word.as_os_str() == "quick");
-    Ok(Setup { atelier: atelier.canonicalize()?, nginx, out, quick })
+    let (mut quick, mut part) = (false, None);
+    for word in arguments {
+        match word.to_str() {
+            Some("quick") => quick = true,
+            Some(name @ ("proxy" | "queue")) => part = Some(name.to_owned()),
+            _ => return Err(usage.into()),
+        }
+    }
+    Ok(Setup { atelier: atelier.canonicalize()?, nginx, out, quick, part })
 }
 
 /// So long ext4 looks back for deleted files wherever it makes a new one, which costs a gateway that
@@ -68,15 +93,26 @@ fn setup() -> Result<Setup> {
 const FORGOTTEN: Duration = Duration::from_secs(40);
 
 async fn run(setup: &Setup) -> Result<()> {
-    let begun = Instant::now();
+    fs::create_dir_all(&setup.out)?;
     let mut folders = Vec::new();
-    let footprint = footprint::measure(setup, &mut folders).await?;
+    if setup.wants("proxy") {
+        proxies(setup, &mut folders).await?;
+    }
+    if setup.wants("queue") {
+        queue::run(setup, &mut folders).await?;
+    }
+    Ok(())
+}
+
+async fn proxies(setup: &Setup, folders: &mut Vec<TempDir>) -> Result<()> {
+    let begun = Instant::now();
+    let footprint = footprint::measure(setup, folders).await?;
     if !setup.quick {
         tokio::time::sleep(FORGOTTEN.saturating_sub(begun.elapsed())).await;
     }
     let mut cells = Vec::new();
     for durability in ["process", "full"] {
-        cells.extend(proxy::measure(setup, durability, &mut folders).await?);
+        cells.extend(proxy::measure(setup, durability, folders).await?);
     }
     report::write(setup, &footprint, &cells)
 }

@@ -21,6 +21,21 @@ pub(crate) fn cpu(pids: &[u32]) -> Result<Duration> {
     Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
 }
 
+/// The CPU time of everything on this machine so far, idling not counted.
+pub(crate) fn machine_cpu() -> Result<Duration> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let line = stat.lines().next().unwrap_or_default();
+    // user, nice, system, idle, iowait, irq, softirq; guests are in the first two already.
+    let ticks = line.split_whitespace().skip(1).take(7).map(str::parse::<u64>);
+    let mut busy = 0;
+    for (place, ticks) in ticks.enumerate() {
+        if !matches!(place, 3 | 4) {
+            busy += ticks?;
+        }
+    }
+    Ok(Duration::from_millis(busy * 1000 / TICKS_PER_SECOND))
+}
+
 /// A process and its children.
 pub(crate) fn family(parent: u32) -> Result<Vec<u32>> {
     let mut all = vec![parent];

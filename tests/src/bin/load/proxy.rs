@@ -171,7 +171,7 @@ impl Stage<'_> {
 }
 
 /// An error with what the gateway logged about it.
-fn explained(error: &dyn Display, log: &str) -> Box<dyn Error + Send + Sync> {
+pub(crate) fn explained(error: &dyn Display, log: &str) -> Box<dyn Error + Send + Sync> {
     let notable = |line: &&str| line.contains("WARN") || line.contains("ERROR");
     let lines: Vec<&str> = log.lines().filter(notable).take(20).collect();
     format!("{error}\n{}", lines.join("\n")).into()

@@ -12,7 +12,6 @@ use crate::{
 
 /// Writes both files.
 pub(crate) fn write(setup: &Setup, footprint: &Footprint, cells: &[Cell]) -> Result<()> {
-    fs::create_dir_all(&setup.out)?;
     let text = markdown(setup, footprint, cells)?;
     crate::say(&text);
     fs::write(setup.out.join("proxy.md"), text)?;
