@@ -23,24 +23,30 @@ pub fn config(vendor: &Vendor, change: &Value) -> Value {
 
 /// As [`config`], with the vendor at that address.
 pub fn config_at(vendor: &str, change: &Value) -> Value {
+    let zekron = json!({
+        "type": "zekron",
+        "base_url": vendor,
+        "accounts": { "main": {
+            "key": VENDOR_KEY,
+            "limits": { "requests_per_minute": 100_000, "concurrent": 8, "work_seconds": 2 },
+        } },
+    });
+    config_of(&json!({ "zekron": zekron }), change)
+}
+
+/// As [`config`], with these providers.
+pub(crate) fn config_of(providers: &Value, change: &Value) -> Value {
     let mut config = json!({
         "server": { "listen": "127.0.0.1:0", "shutdown_grace": "1s" },
         "admin": { "key": ADMIN_KEY },
         "storage": { "durability": "process" },
-        "providers": { "zekron": {
-            "type": "zekron",
-            "base_url": vendor,
-            "accounts": { "main": {
-                "key": VENDOR_KEY,
-                "limits": { "requests_per_minute": 100_000, "concurrent": 8, "work_seconds": 2 },
-            } },
-        } },
+        "providers": providers,
     });
     merge(&mut config, change);
     config
 }
 
-fn merge(into: &mut Value, change: &Value) {
+pub(crate) fn merge(into: &mut Value, change: &Value) {
     match (into, change) {
         (Value::Object(into), Value::Object(change)) => {
             for (key, value) in change {
@@ -178,6 +184,23 @@ impl Gateway {
     /// Its folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// A metric's value, among those that have these labels; none where there is no such line.
+    pub async fn metric(&self, name: &str, labels: &[(&str, &str)]) -> Option<i64> {
+        let all = self.anyone().get("/metrics").await.expect(200).text();
+        let wanted: Vec<String> = labels.iter().map(|(k, v)| format!("{k}=\"{v}\"")).collect();
+        let mut lines = all.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('{'));
+        let line = lines.find(|line| wanted.iter().all(|label| line.contains(label.as_str())))?;
+        line.rsplit_once(' ')?.1.parse().ok()
+    }
+
+    /// An account of a provider, as operators see it.
+    pub async fn account(&self, provider: &str) -> Value {
+        let all = self.admin().get("/admin/v1/accounts").await.expect(200).json();
+        let mut rows = all["data"].as_array().into_iter().flatten();
+        let found = rows.find(|account| account["provider"] == provider);
+        found.unwrap_or_else(|| panic!("no account of {provider}: {all}")).clone()
     }
 
     /// What it wrote to standard output since its latest start.

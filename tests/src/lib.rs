@@ -18,6 +18,9 @@ mod client;
 mod form;
 mod gateway_process;
 pub mod pictures;
+mod queue;
+mod receiver;
+mod relay;
 mod team;
 mod vendor;
 mod wait;
@@ -27,6 +30,9 @@ pub use self::{
     client::{Client, Reply, Stream, path_of},
     form::Form,
     gateway_process::{ADMIN_KEY, Gateway, Run, config, config_at},
+    queue::{QUEUE_KEY, Queue, quick_queue},
+    receiver::{Receiver, Told},
+    relay::Relay,
     team::Team,
     vendor::{VENDOR_KEY, Vendor, quick},
     wait::{until, until_within},

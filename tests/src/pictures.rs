@@ -46,7 +46,8 @@ pub fn token(bytes: &[u8]) -> String {
     const CHUNK: &[u8] = b"zkTo";
     let at = bytes.windows(CHUNK.len()).position(|window| window == CHUNK);
     let start = at.expect("a simulated picture carries its token") + CHUNK.len();
-    String::from_utf8_lossy(&bytes[start..start + 48]).into_owned()
+    // A shorter one is filled up with dots.
+    String::from_utf8_lossy(&bytes[start..start + 48]).trim_end_matches('.').to_owned()
 }
 
 /// Base64 of bytes, as JSON carries them.

@@ -1,4 +1,6 @@
-//! A simulated Zekron in the test's own process: it outlives every kill of the gateway.
+//! A simulated vendor in the test's own process: it outlives every kill of the gateway.
+//!
+//! What every vendor has is here, and Zekron's settings; what only a queue has is in [`crate::Queue`].
 
 use serde_json::{Value, json};
 use simulated_vendors::{
@@ -29,11 +31,20 @@ pub struct Vendor {
 }
 
 impl Vendor {
-    /// Starts one on free ports.
+    /// Starts a Zekron on free ports.
     pub async fn start(settings: Settings) -> Self {
-        let running = Zekron::start(settings, Placement::default()).await.expect("it starts");
+        Self::of(Zekron::start(settings, Placement::default()).await.expect("it starts"))
+    }
+
+    /// Any vendor that runs.
+    pub(crate) fn of(running: Running) -> Self {
         let control = Client::new(running.control_url());
         Self { running, control }
+    }
+
+    /// Its control port.
+    pub(crate) fn control(&self) -> &Client {
+        &self.control
     }
 
     /// Its API's address.
@@ -52,10 +63,14 @@ impl Vendor {
         drop(self.control.send("PUT", "/settings", &json, change.to_string()).await.expect(200));
     }
 
+    /// Its books: `charges`, `keys`, and whatever else it keeps.
+    pub async fn books(&self) -> Value {
+        self.control.get("/books").await.expect(200).json()
+    }
+
     /// Every charge in its books.
     pub async fn charges(&self) -> Vec<Value> {
-        let books = self.control.get("/books").await.expect(200).json();
-        books["charges"].as_array().cloned().unwrap_or_default()
+        self.books().await["charges"].as_array().cloned().unwrap_or_default()
     }
 
     /// What all charges add up to, in micro-dollars.
@@ -78,7 +93,8 @@ impl Vendor {
         all["requests"].as_array().cloned().unwrap_or_default()
     }
 
-    /// How many requests of a class (`generate`, `images`, `balance`, `generations`) came in.
+    /// How many requests of a class (`generate`, `images`, `balance`, `generations`; `jobs`, `usage`,
+    /// `results`) came in.
     pub async fn count(&self, class: &str) -> u64 {
         let all = self.control.get("/requests").await.expect(200).json();
         all["counts"]["by_class"][class].as_u64().unwrap_or(0)

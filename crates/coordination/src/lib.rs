@@ -26,4 +26,4 @@ mod turns;
 pub use fingerprints::{Fingerprints, Flight, LostFlight, Place};
 pub use guard::{Guard, GuardLoad, Judged, Stopped, Watched};
 pub use lots::{Gone, LotLoad, Lots, OverageLoad, Past, Taken, UnitsEnd, Used};
-pub use turns::{Busy, Lease, Load, Turns};
+pub use turns::{Busy, Lease, Load, Sent, Turns};

@@ -17,7 +17,8 @@ use provider::{Allowance, Calendar, Kind, Limits, MicroUsd, Timestamp};
 /// Ours knows what is in flight, the vendor's what was used without us; the larger holds, for units
 /// and for overage. What the vendor counts beyond ours was used *elsewhere* (by hand, with another
 /// gateway). What it counts less is first put down to attempts in flight, which it may count later,
-/// and then shows that units in doubt were not used.
+/// and then shows that units in doubt were not used. Of the month's limit the smaller holds: a plan
+/// that the vendor knows as a smaller one ends where the vendor ends it.
 #[async_trait::async_trait]
 pub trait Lots: Send + Sync + fmt::Debug {
     /// What `units` more would cost now. Takes nothing.

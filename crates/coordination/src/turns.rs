@@ -81,11 +81,20 @@ pub struct Load {
 }
 
 /// One slot at an account. Dropped, it is free again.
-pub struct Lease(Option<Box<dyn FnOnce() + Send + Sync>>);
+pub struct Lease(Option<Box<dyn FnOnce(Sent) + Send + Sync>>);
+
+/// Whether the call of a lease went to the vendor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// It may have: it counts in the windows.
+    Yes,
+    /// Not a byte of it: it counts nowhere.
+    No,
+}
 
 impl Lease {
     /// A lease that runs `free` when it ends; for implementations.
-    pub fn new(free: impl FnOnce() + Send + Sync + 'static) -> Self {
+    pub fn new(free: impl FnOnce(Sent) + Send + Sync + 'static) -> Self {
         Self(Some(Box::new(free)))
     }
 
@@ -96,12 +105,19 @@ impl Lease {
 
     /// Ends it; the same as dropping it, for places where that should be seen.
     pub fn release(self) {}
+
+    /// Ends it, its call not sent: the windows have its place again.
+    pub fn unsent(mut self) {
+        if let Some(free) = self.0.take() {
+            free(Sent::No);
+        }
+    }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(free) = self.0.take() {
-            free();
+            free(Sent::Yes);
         }
     }
 }

@@ -65,6 +65,7 @@ checks! {
         leases_go_first(turns, clock);
         turns_need_no_slot(turns);
         a_turn_holds_a_slot_where_every_request_does(turns);
+        what_was_not_sent_does_not_count(turns);
         uncounted_turns_wait_for_no_window(turns, clock);
         a_pause_holds(turns, clock);
         a_restart_forgets_nothing(turns, clock);
@@ -93,6 +94,7 @@ checks! {
         a_smaller_count_clears_doubts(lots, clock);
         overage_elsewhere_is_spent(lots, clock);
         the_vendors_calendar_counts(lots, clock);
+        the_smaller_limit_holds(lots, clock);
         a_restart_forgets_nothing(lots, clock);
     }
     guard(guard()) {

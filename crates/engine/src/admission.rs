@@ -36,6 +36,12 @@ impl Held {
         }
     }
 
+    /// Nothing was sent: whatever was taken is there again.
+    pub(crate) async fn undo(&mut self, engine: &Engine) {
+        drop(Unsent(self.lease.take()));
+        self.end_units(engine, UnitsEnd::Free).await;
+    }
+
     /// The units' end, to be written with the attempt's.
     pub(crate) async fn end_units(&mut self, engine: &Engine, end: UnitsEnd) -> Option<Change> {
         let taken = self.taken.take()?;
@@ -54,7 +60,23 @@ fn state(end: UnitsEnd) -> UnitsState {
     }
 }
 
+/// The account takes no such work now.
+fn passed_over(account: &Account, team: &str, why: &dyn std::error::Error) -> Failure {
+    tracing::info!(account = %account.id, %team, reason = %why, "passed over");
+    failure(Code::ProvidersUnavailable, "the provider takes no such work from us for now")
+}
+
 impl Engine {
+    /// Whether the guard would let this team's work in, were all that is in flight fine.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) async fn may_enter(&self, account: &Account, team: &str) -> Result<(), Failure> {
+        let Some(rule) = &account.limits.safety else { return Ok(()) };
+        let look = self.guard().look(&account.id, rule, team).await;
+        look.map_err(|stopped| passed_over(account, team, &stopped))
+    }
+
     /// Everything that an attempt needs besides its slot, which it has.
     ///
     /// # Errors
@@ -66,21 +88,32 @@ impl Engine {
         asker: Asker<'_>,
     ) -> Result<Held, Failure> {
         let Account { id, limits, .. } = account;
-        let busy = |error: &dyn std::error::Error| {
-            tracing::info!(account = %id, team = %asker.team, %error, "passed over");
-            failure(Code::ProvidersUnavailable, "the provider takes no such work from us for now")
-        };
-        let mut held = Held { lease: Some(lease), account: id.clone(), ..Held::default() };
+        let mut held = Held { account: id.clone(), ..Held::default() };
+        // Whatever ends this early, a refusal or a dropped wait, has sent nothing.
+        let mut place = Unsent(Some(lease));
         if let Some(rule) = &limits.safety {
             let entered = self.guard().enter(id, rule, asker.team).await;
-            held.watched = Some(entered.map_err(|stopped| busy(&stopped))?);
+            held.watched =
+                Some(entered.map_err(|stopped| passed_over(account, asker.team, &stopped))?);
         }
         if limits.is_prepaid(asker.kind) {
             let Asker { kind, units, attempt, .. } = asker;
             let taken = self.lots().take(id, limits, kind, units, attempt).await;
-            held.taken = Some(taken.map_err(|gone| busy(&gone))?);
+            held.taken = Some(taken.map_err(|gone| passed_over(account, asker.team, &gone))?);
         }
+        held.lease = place.0.take();
         Ok(held)
+    }
+}
+
+/// A lease whose call is not sent unless it is taken out.
+pub(crate) struct Unsent(pub(crate) Option<Lease>);
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        if let Some(lease) = self.0.take() {
+            lease.unsent();
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use coordination::{Flight, Lease, UnitsEnd};
+use coordination::{Flight, Lease};
 use futures_util::FutureExt;
 use records::{Attempt, AttemptState, Change, Failure, NewAttempt, Status};
 
@@ -45,7 +45,7 @@ impl Opening {
 
     /// The row could not be written: whatever the attempt took is given back.
     pub(crate) async fn undo(mut self, engine: &Engine) {
-        self.held.end_units(engine, UnitsEnd::Free).await;
+        self.held.undo(engine).await;
     }
 
     /// Shows the attempt once its row is written.
@@ -308,6 +308,10 @@ impl Tries {
     async fn begin(&self, step: usize, slot: usize) -> Begun {
         let journey = &self.journey;
         let account = &journey.steps[step].account;
+        // Who would be turned away in the end need not wait for a slot first.
+        if let Err(failure) = journey.engine.may_enter(account, &journey.team).await {
+            return Begun::Passed(failure);
+        }
         let equal = journey.enter(&journey.steps[step]).await;
         let turns = journey.engine.turns();
         let Ok(lease) = turns.lease(&account.id, &account.limits, journey.deadline).await else {
@@ -315,6 +319,7 @@ impl Tries {
             return Begun::Passed(too_late());
         };
         if journey.engine.health().hold(&account.id, journey.engine.clock().now()).is_some() {
+            lease.unsent();
             return Begun::Held;
         }
         let row = journey.row(step, slot);

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use coordination::{GuardLoad, LotLoad};
+use coordination::{GuardLoad, LotLoad, Taken};
 use provider::{ErrorKind, HoldReason, MicroUsd};
 use records::{Change, UnitsState};
 
@@ -69,12 +69,7 @@ impl Engine {
                 }
                 let freed =
                     self.lots().told(&account.id, &account.limits, &status.allowances).await;
-                let state = UnitsState::Free;
-                let free =
-                    |taken: coordination::Taken| Change::EndUnits { attempt: taken.attempt, state };
-                if !freed.is_empty() {
-                    self.must_apply(freed.into_iter().map(free).collect()).await;
-                }
+                self.free_doubts(freed).await;
             }
             Err(error) => {
                 let kinds = [ErrorKind::Suspended, ErrorKind::Unauthorised];
@@ -82,6 +77,23 @@ impl Engine {
                 self.health().notice(&account.id, &error, self.clock().now());
                 tracing::warn!(account = %account.id, ?error, "the account cannot be asked");
             }
+        }
+    }
+
+    /// The vendor did not count what was in doubt: the units are there again, and money that was booked
+    /// for them is taken back by a correction.
+    async fn free_doubts(&self, freed: Vec<Taken>) {
+        let at = self.clock().now();
+        let mut changes = Vec::new();
+        for Taken { attempt, price, .. } in freed {
+            let state = UnitsState::Free;
+            changes.push(Change::EndUnits { attempt: attempt.clone(), state });
+            if !price.is_zero() {
+                changes.push(Change::Correct { attempt, amount: price, at });
+            }
+        }
+        if !changes.is_empty() {
+            self.must_apply(changes).await;
         }
     }
 

@@ -447,3 +447,31 @@ async fn a_lost_rotation_holds_the_account_and_a_restart_still_knows() {
         assert_eq!(refused.code, Code::ProvidersUnavailable);
     }
 }
+
+/// What a failed job past the plan may have cost is booked as uncertain, and taken back once the
+/// vendor's count shows that it cost nothing.
+#[tokio::test]
+async fn money_in_doubt_is_corrected() {
+    let world = with(|queue| {
+        limited(queue, Calendar::Month, 1);
+        queue.limits.lock().overage = Some(overage(5_000_000));
+    })
+    .await;
+    let id = world.start(clip("prepaid")).await;
+    assert_eq!(world.end(&id).await.status, Status::Completed);
+    let id = world.start(clip("broken")).await;
+    assert_eq!(world.end(&id).await.status, Status::Failed);
+    world
+        .fast(async {
+            while world.booked().await != 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
+    let done = world.records.generation("team_a", &id).await.unwrap().unwrap();
+    assert!(done.cost.charged.is_zero() && done.cost.uncertain.is_zero(), "{done:?}");
+    let entries = world.records.ledger(None, engine::Page::first(100)).await.unwrap();
+    assert!(entries.iter().any(|entry| entry.kind == "correction"), "{entries:?}");
+    let id = world.start(clip("bought")).await;
+    assert_eq!(world.end(&id).await.cost.charged.micros(), 500_000, "its unit was free again");
+}

@@ -37,6 +37,9 @@ pub enum Change {
     /// The vendor's work is this attempt's, and what it cost is on the books; the hold is gone.
     /// Fails with [`Error::Claimed`](crate::Error::Claimed) where another attempt has it.
     Book(Box<Booking>),
+    /// Of an attempt's booked charge so much was none, by the vendor's later word: a new entry takes it
+    /// back.
+    Correct { attempt: String, amount: MicroUsd, at: Timestamp },
     /// The attempt is over; its hold is gone.
     EndAttempt(EndAttempt),
     /// Bytes are kept.

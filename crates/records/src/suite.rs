@@ -35,8 +35,8 @@ pub use lists::{
 };
 pub use money::{
     a_late_charge_is_booked, a_list_is_all_or_nothing, ceilings_are_told_apart,
-    holds_go_with_booking_or_end, one_of_many_claims_wins, paid_once, usage_adds_up,
-    zero_claims_and_books_nothing,
+    corrections_are_new_entries, holds_go_with_booking_or_end, one_of_many_claims_wins, paid_once,
+    usage_adds_up, zero_claims_and_books_nothing,
 };
 pub use people::{
     credentials_are_kept, keys_are_found_by_hash, revoking_lasts, settings_are_decided_once,
@@ -77,6 +77,7 @@ macro_rules! records_suite {
             a_late_charge_is_booked,
             a_list_is_all_or_nothing,
             ceilings_are_told_apart,
+            corrections_are_new_entries,
             holds_go_with_booking_or_end,
             one_of_many_claims_wins,
             paid_once,

@@ -14,13 +14,13 @@ use tokio::process::Command;
 
 use crate::run;
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests.parent().expect("the workspace").to_owned()
 }
 
 /// The folder of the SDKs; made where nobody said that it is there.
-async fn tools() -> PathBuf {
+pub(crate) async fn tools() -> PathBuf {
     if let Some(folder) = std::env::var_os("ATELIER_TEST_TOOLS") {
         return folder.into();
     }

@@ -39,6 +39,8 @@ struct Use {
     overage: u32,
     spent: MicroUsd,
     elsewhere: Elsewhere,
+    /// This month's units by the vendor's own word.
+    told_limit: Option<u32>,
 }
 
 /// What the vendor counts in this month beyond ours.
@@ -89,8 +91,9 @@ impl Book {
         self.notice(limits);
         let used = self.uses.entry(kind).or_default();
         let (today, base) = (used.today, used.base());
+        let of_month = limits.allowance(kind, Calendar::Month).map(|units| used.limit(units));
         let mut bought = (0, MicroUsd::ZERO);
-        if let Some(limit) = limits.allowance(kind, Calendar::Month) {
+        if let Some(limit) = of_month {
             let overage = units.saturating_sub(limit.saturating_sub(base));
             if overage > 0 {
                 let price = self.affords(limits, kind, overage);
@@ -184,6 +187,7 @@ impl Book {
         }
         let price = limits.overage.as_ref().and_then(|overage| overage.price(told.kind));
         let used = self.uses.entry(told.kind).or_default();
+        used.told_limit = Some(told.limit);
         let elsewhere = &mut used.elsewhere;
         elsewhere.units = beyond(elsewhere.units, told.used, used.month, unsure);
         elsewhere.overage = beyond(elsewhere.overage, told.overage, used.overage, unsure_overage);
@@ -220,12 +224,16 @@ impl Book {
             let overage = limits.overage.as_ref().filter(|overage| {
                 limit.window == Calendar::Month && overage.price(limit.kind).is_some()
             });
+            let units = match limit.window {
+                Calendar::Day => limit.units,
+                Calendar::Month => used.limit(limit.units),
+            };
             LotLoad {
                 kind: limit.kind,
                 window: limit.window,
-                limit: limit.units,
+                limit: units,
                 used: taken,
-                remaining: limit.units.saturating_sub(base),
+                remaining: units.saturating_sub(base),
                 resets_at: self.ends(limit.window),
                 overage: overage.map(|overage| OverageLoad {
                     spent: self.spent(),
@@ -304,6 +312,11 @@ impl Book {
 }
 
 impl Use {
+    /// This month's units: what our plan says, or the vendor where that is less.
+    fn limit(&self, plan: u32) -> u32 {
+        self.told_limit.map_or(plan, |told| told.min(plan))
+    }
+
     /// This month's units that were not bought, here and elsewhere.
     fn base(&self) -> u32 {
         let elsewhere = self.elsewhere.units.saturating_sub(self.elsewhere.overage);

@@ -27,13 +27,24 @@ impl Sent {
     }
 
     /// One call now. Should the clock have gone back, the call counts as the newest all the same.
-    pub(super) fn count(&mut self, now: Timestamp, windows: &[RateWindow]) {
+    /// Answers the moment that it stands for.
+    pub(super) fn count(&mut self, now: Timestamp, windows: &[RateWindow]) -> Timestamp {
         let newest = self.0.back().copied().unwrap_or(now);
-        self.0.push_back(now.max(newest));
+        let at = now.max(newest);
+        self.0.push_back(at);
         let most = windows.iter().map(|window| window.calls).max().unwrap_or(0);
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let surplus = self.0.len().saturating_sub(most);
         self.0.drain(..surplus);
+        at
+    }
+
+    /// The call that was counted at that moment was not sent.
+    pub(super) fn forget(&mut self, at: Timestamp) {
+        // What was drained for it had left every window before it was counted.
+        if let Some(place) = self.0.iter().rposition(|counted| *counted == at) {
+            self.0.remove(place);
+        }
     }
 
     /// Calls from before a restart.

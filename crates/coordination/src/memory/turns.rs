@@ -93,12 +93,12 @@ impl MemoryTurns {
         want: Want,
         limits: &Limits,
         deadline: Option<Timestamp>,
-    ) -> Result<(), Busy> {
+    ) -> Result<Option<Timestamp>, Busy> {
         let place = {
             let mut state = account.0.lock();
             let now = self.clock.now();
-            if state.take(want, None, limits, now, self.margin).is_ok() {
-                return Ok(());
+            if let Ok(counted) = state.take(want, None, limits, now, self.margin) {
+                return Ok(counted);
             }
             let busy = state.busy(want, limits, now, self.margin);
             if hopeless(busy, now, deadline) {
@@ -111,7 +111,7 @@ impl MemoryTurns {
                 let mut state = account.0.lock();
                 let now = self.clock.now();
                 match state.take(want, Some(place.number), limits, now, self.margin) {
-                    Ok(()) => return Ok(()),
+                    Ok(counted) => return Ok(counted),
                     Err(obstacle) => {
                         let busy = state.busy(want, limits, now, self.margin);
                         if hopeless(busy, now, deadline) {
@@ -199,7 +199,7 @@ impl State {
         limits: &Limits,
         now: Timestamp,
         margin: Duration,
-    ) -> Result<(), Obstacle> {
+    ) -> Result<Option<Timestamp>, Obstacle> {
         let line = self.line(want);
         let is_next = number.map_or_else(|| line.is_empty(), |number| line.is_head(number));
         let no_slot = want.holds_slot(limits) && self.full(limits);
@@ -209,9 +209,7 @@ impl State {
         if let Some(at) = self.opens_for(want, limits, now, margin) {
             return Err(Obstacle::Until(at));
         }
-        if want.counts(limits) {
-            self.sent.count(now, &limits.windows);
-        }
+        let counted = want.counts(limits).then(|| self.sent.count(now, &limits.windows));
         if want.holds_slot(limits) {
             self.in_flight += 1;
         }
@@ -219,7 +217,7 @@ impl State {
             Want::Lease if !self.turns.is_empty() => self.since_turn + 1,
             Want::Lease | Want::Turn => 0,
         };
-        Ok(())
+        Ok(counted)
     }
 
     fn wake_heads(&self) {
@@ -253,10 +251,13 @@ impl Drop for Place {
     }
 }
 
-/// The lease of a slot that is taken already.
-fn lease(account: Arc<Account>) -> Lease {
-    Lease::new(move || {
+/// The lease of a slot that is taken already, and of its call, where that was counted.
+fn lease(account: Arc<Account>, counted: Option<Timestamp>) -> Lease {
+    Lease::new(move |sent| {
         let mut state = account.0.lock();
+        if let (crate::Sent::No, Some(at)) = (sent, counted) {
+            state.sent.forget(at);
+        }
         state.in_flight = state.in_flight.saturating_sub(1);
         state.wake_heads();
     })
@@ -266,14 +267,15 @@ fn lease(account: Arc<Account>) -> Lease {
 impl Turns for MemoryTurns {
     async fn try_lease(&self, account: &str, limits: &Limits) -> Result<Lease, Busy> {
         let account = self.account(account);
-        {
+        let counted = {
             let mut state = account.0.lock();
             let now = self.clock.now();
-            if state.take(Want::Lease, None, limits, now, self.margin).is_err() {
-                return Err(state.busy(Want::Lease, limits, now, self.margin));
+            match state.take(Want::Lease, None, limits, now, self.margin) {
+                Ok(counted) => counted,
+                Err(_) => return Err(state.busy(Want::Lease, limits, now, self.margin)),
             }
-        }
-        Ok(lease(account))
+        };
+        Ok(lease(account, counted))
     }
 
     async fn lease(
@@ -283,8 +285,8 @@ impl Turns for MemoryTurns {
         deadline: Option<Timestamp>,
     ) -> Result<Lease, Busy> {
         let account = self.account(account);
-        self.take(&account, Want::Lease, limits, deadline).await?;
-        Ok(lease(account))
+        let counted = self.take(&account, Want::Lease, limits, deadline).await?;
+        Ok(lease(account, counted))
     }
 
     async fn turn(
@@ -294,8 +296,8 @@ impl Turns for MemoryTurns {
         deadline: Option<Timestamp>,
     ) -> Result<Lease, Busy> {
         let account = self.account(account);
-        self.take(&account, Want::Turn, limits, deadline).await?;
-        Ok(if Want::Turn.holds_slot(limits) { lease(account) } else { Lease::free() })
+        let counted = self.take(&account, Want::Turn, limits, deadline).await?;
+        Ok(if Want::Turn.holds_slot(limits) { lease(account, counted) } else { Lease::free() })
     }
 
     async fn pause(&self, account: &str, until: Timestamp) {
@@ -316,7 +318,7 @@ impl Turns for MemoryTurns {
             // A lease that waits may have to wait for a slot now, and then a turn may go first.
             state.wake_heads();
         }
-        lease(account)
+        lease(account, None)
     }
 
     async fn load(&self, account: &str, limits: &Limits) -> Load {

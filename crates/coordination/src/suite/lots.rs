@@ -57,6 +57,21 @@ fn count(used: u32, overage: u32, since: Option<Timestamp>) -> Allowance {
     Allowance { kind: IMAGE, window: Calendar::Month, limit: 1000, used, overage, since }
 }
 
+/// A plan that is smaller at the vendor than here ends there; a larger one does not grow here.
+pub async fn the_smaller_limit_holds(lots: &dyn Lots, clock: &ManualClock) {
+    let limits = limits(50, 10);
+    let told = |limit| Allowance { limit, ..count(2, 0, None) };
+    lots.told("a", &limits, &[told(2)]).await;
+    assert_eq!(lots.look("a", &limits, IMAGE, 1).await, Err(gone(Calendar::Month, clock)));
+    let month = load(lots, &limits, Calendar::Month).await;
+    assert_eq!((month.limit, month.remaining), (2, 0));
+    lots.told("a", &limits, &[told(500)]).await;
+    assert_eq!(load(lots, &limits, Calendar::Month).await.limit, 10);
+    lots.told("a", &limits, &[told(2)]).await;
+    next_month(clock);
+    assert_eq!(load(lots, &limits, Calendar::Month).await.limit, 10, "next month nobody has said");
+}
+
 /// A vendor whose clock is ahead begins its month before ours, and then it is the month.
 pub async fn the_vendors_calendar_counts(lots: &dyn Lots, clock: &ManualClock) {
     let limits = limits(10, 5);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use provider::{Clock, Limits, ManualClock, RateWindow, SlotUse, Timestamp};
 
 use super::{now, start};
-use crate::{Busy, Turns};
+use crate::{Busy, Lease, Turns};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -262,4 +262,19 @@ pub async fn uncounted_turns_wait_for_no_window(turns: &dyn Turns, clock: &Manua
     assert!(matches!(now(&mut waits).await, Some(Ok(_))));
     clock.advance(Duration::from_secs(60));
     assert!(turns.try_lease("a", &limits).await.is_ok(), "turns did not count");
+}
+
+/// A lease whose call was never sent leaves nothing behind, in the windows neither.
+pub async fn what_was_not_sent_does_not_count(turns: &dyn Turns) {
+    let limits = limits(Some(1), &[(60, 2)]);
+    for _ in 0..5 {
+        let lease = turns.try_lease("a", &limits).await;
+        assert!(lease.is_ok(), "a call that was not sent counted");
+        lease.into_iter().for_each(Lease::unsent);
+    }
+    assert_eq!(turns.load("a", &limits).await.calls_in_window, 0);
+    for _ in 0..2 {
+        drop(turns.try_lease("a", &limits).await);
+    }
+    assert!(turns.try_lease("a", &limits).await.is_err(), "those that were sent do");
 }

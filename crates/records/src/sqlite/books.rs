@@ -39,7 +39,39 @@ pub(super) fn book(conn: &Connection, booking: &Booking) -> Result<()> {
     let uncertain = if booking.uncertain { booking.amount } else { MicroUsd::ZERO };
     let values = params![owner.generation, booking.amount.micros(), uncertain.micros()];
     must(conn, &owner.generation, sql, values)?;
-    enter(conn, booking, &owner)
+    let kind = if booking.uncertain { "charge_uncertain" } else { "charge" };
+    let entry = Entry { transaction: &booking.attempt, kind, amount: booking.amount };
+    enter(conn, &entry, booking.at, &owner)
+}
+
+/// Takes a part of a booked charge back, once for all time; what was booked stays on the books.
+pub(super) fn correct(
+    conn: &Connection,
+    attempt: &str,
+    amount: MicroUsd,
+    at: Timestamp,
+) -> Result<()> {
+    let sql = "SELECT a.generation, a.provider, a.account, a.model, g.team, g.key, g.kind \
+               FROM attempts a JOIN generations g ON g.id = a.generation \
+               WHERE a.id = ? AND a.booked_at IS NOT NULL";
+    let owner = one(conn, sql, [attempt], owner)?;
+    let owner = owner.ok_or_else(|| Error::Stale(attempt.to_owned()))?;
+    let sql = "UPDATE generations SET charged = charged - ?3, uncertain = uncertain - \
+               iif((SELECT uncertain FROM attempts WHERE id = ?2), ?3, 0) WHERE id = ?1";
+    must(conn, &owner.generation, sql, params![owner.generation, attempt, amount.micros()])?;
+    let sql = "UPDATE attempts SET charged = charged - ?2, uncertain = uncertain AND charged > ?2 \
+               WHERE id = ?1 AND charged >= ?2";
+    must(conn, attempt, sql, params![attempt, amount.micros()])?;
+    let entry = Entry { transaction: attempt, kind: "correction", amount: -amount };
+    enter(conn, &entry, at, &owner)
+}
+
+/// Both sides of what is entered.
+struct Entry<'a> {
+    transaction: &'a str,
+    kind: &'a str,
+    /// At the provider; the team's side is its opposite.
+    amount: MicroUsd,
 }
 
 /// Claims the vendor's work and notes the charge at the attempt.
@@ -73,18 +105,18 @@ fn is_taken(error: &rusqlite::Error) -> bool {
     })
 }
 
-/// Enters both sides of a charge.
-fn enter(conn: &Connection, booking: &Booking, owner: &Owner) -> Result<()> {
+/// Enters both sides of a charge or a correction.
+fn enter(conn: &Connection, entry: &Entry<'_>, at: Timestamp, owner: &Owner) -> Result<()> {
     let sql = "INSERT INTO ledger (\"transaction\", at, account, amount, kind, team, key, provider, \
                model, generation, makes, of_team) VALUES \
                (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 1), \
                (?1, ?2, ?12, ?13, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0)";
     let values = params![
-        booking.attempt,
-        booking.at.millis(),
+        entry.transaction,
+        at.millis(),
         format!("team:{}", owner.team),
-        (-booking.amount).micros(),
-        if booking.uncertain { "charge_uncertain" } else { "charge" },
+        (-entry.amount).micros(),
+        entry.kind,
         owner.team,
         owner.key,
         owner.provider,
@@ -92,7 +124,7 @@ fn enter(conn: &Connection, booking: &Booking, owner: &Owner) -> Result<()> {
         owner.generation,
         owner.kind,
         format!("provider:{}/{}", owner.provider, owner.account),
-        booking.amount.micros(),
+        entry.amount.micros(),
     ];
     run(conn, sql, values).map(drop)
 }

@@ -91,6 +91,7 @@ fn make(conn: &Connection, change: &Change) -> Result<()> {
         Change::EndAttempt(end) => attempts::end(conn, end),
         Change::Call { account, at } => attempts::call(conn, account, *at),
         Change::Book(booking) => books::book(conn, booking),
+        Change::Correct { attempt, amount, at } => books::correct(conn, attempt, *amount, *at),
         Change::Credential(row) => credentials::put(conn, row),
         Change::Heartbeat { worker, until } => workers::heartbeat(conn, worker, *until),
         Change::TakeOver { from, to, now } => workers::take_over(conn, from, to, *now),

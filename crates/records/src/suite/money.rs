@@ -202,3 +202,33 @@ pub async fn usage_adds_up(records: Arc<dyn Records>) {
     let all = records.ledger(None, Page::first(100)).await.unwrap();
     assert_eq!(all.iter().map(|entry| entry.amount).sum::<MicroUsd>(), MicroUsd::ZERO);
 }
+
+/// A correction takes back what was booked and was no charge: new entries, the old ones stay; once.
+pub async fn corrections_are_new_entries(records: Arc<dyn Records>) {
+    begun(&records, "gen_1", "att_1").await;
+    let uncertain = Booking { uncertain: true, ..booking("att_1", None, 50_000) };
+    apply(&records, Change::Book(Box::new(uncertain))).await;
+    let correct = |micros| Change::Correct {
+        attempt: "att_1".to_owned(),
+        amount: MicroUsd::from_micros(micros),
+        at: at(50),
+    };
+    let too_much = records.apply(vec![correct(50_001)]).await;
+    assert!(matches!(too_much, Err(Error::Stale(_))), "{too_much:?}");
+    apply(&records, correct(50_000)).await;
+    let twice = records.apply(vec![correct(50_000)]).await;
+    assert!(twice.is_err(), "it was taken back already");
+    let generation = find(&records, "gen_1").await;
+    assert_eq!(
+        (generation.cost.charged, generation.cost.uncertain),
+        (MicroUsd::ZERO, MicroUsd::ZERO)
+    );
+    let attempt = &generation.attempts[0];
+    assert_eq!((attempt.charged, attempt.uncertain), (MicroUsd::ZERO, false));
+    let entries = records.ledger(None, Page::first(10)).await.unwrap();
+    assert_eq!(entries.len(), 4, "{entries:?}");
+    assert_eq!(entries.iter().map(|entry| entry.amount.micros()).sum::<i64>(), 0);
+    let at_provider = entries.iter().filter(|entry| entry.account.starts_with("provider:"));
+    assert_eq!(at_provider.map(|entry| entry.amount.micros()).sum::<i64>(), 0);
+    assert_eq!(entries.iter().filter(|entry| entry.kind == "correction").count(), 2);
+}
