@@ -135,17 +135,6 @@ impl Poller {
         (taken, due.peek().map(|Reverse(first)| first.at))
     }
 
-    /// Jobs in vendors' queues, by provider.
-    pub(crate) fn depths(&self) -> HashMap<String, usize> {
-        let mut depths = HashMap::new();
-        for Reverse(due) in self.due.lock().iter() {
-            if let What::Look(job) = &due.what {
-                *depths.entry(job.underway.provider().to_owned()).or_default() += 1;
-            }
-        }
-        depths
-    }
-
     fn place(&self, vendor: &str) -> Option<OwnedSemaphorePermit> {
         let mut places = self.places.lock();
         let place = match places.get(vendor) {

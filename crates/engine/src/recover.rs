@@ -168,6 +168,8 @@ impl Underway {
         }
         let prepaid = self.held.taken.is_some() && self.upper.is_zero();
         let ceiling = Some(Charge::at_most(self.upper));
+        // Used, and not in doubt: the job may come to be, and be counted, long after the vendor's
+        // counters were read.
         self.close(Outcome::Unknown, detail, ceiling, UnitsEnd::Used).await;
         if prepaid {
             let message = "the provider's answer was lost, and it may have done the work";

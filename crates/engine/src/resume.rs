@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use coordination::{Judged, Past, Taken, Used};
+use coordination::{Judged, Past, Taken, UnitsEnd, Used};
 use provider::{Calendar, Finished, Output, RemoteOutput, Ticket, Timestamp};
 use records::{
     Attempt, AttemptState, Booking, Change, EndAttempt, EndGeneration, Generation, Lost, Outcome,
@@ -206,7 +206,9 @@ impl Engine {
             if attempt.state == AttemptState::Ended {
                 continue;
             }
-            if units.contains_key(&attempt.id) {
+            if let Some(taken) = units.get(&attempt.id) {
+                let account = format!("{}/{}", attempt.provider, attempt.account);
+                self.lots().end(&account, taken.clone(), UnitsEnd::Used).await;
                 let (attempt, state) = (attempt.id.clone(), UnitsState::Used);
                 changes.push(Change::EndUnits { attempt, state });
             }

@@ -152,11 +152,6 @@ impl Engine {
         }
     }
 
-    /// Jobs in vendors' queues that this process watches, by provider.
-    pub fn queue_depths(&self) -> std::collections::HashMap<String, usize> {
-        self.poller().depths()
-    }
-
     /// Whether an account could begin a call this very moment.
     pub(crate) async fn is_free(&self, account: &Account) -> bool {
         let load = self.turns().load(&account.id, &account.limits).await;
