@@ -39,6 +39,10 @@ impl Backstage {
 /// A vendor as its control port sees it.
 pub(crate) trait Vendor: fmt::Debug + Send + Sync + 'static {
     fn name(&self) -> &'static str;
+    /// What follows the address in the base URL of the vendor's page.
+    fn base_path(&self) -> &'static str {
+        ""
+    }
     fn backstage(&self) -> &Backstage;
     /// The settings, keys shown as fingerprints.
     fn shown_settings(&self) -> Value;

@@ -11,7 +11,8 @@
 //! | `GET`, `POST /clock` | `{"set": RFC3339}`, `{"advance_ms": N}` or `{"follow": OFFSET_MS}` |
 //! | `POST /reset` | empties books, script, log and windows; settings and clock as at the start |
 //!
-//! A vendor adds its own: [`zekron`](crate::zekron) a balance to set, [`zsky`](crate::zsky) overage and suspensions.
+//! A vendor adds its own: [`zekron`](crate::zekron) a balance to set, [`zsky`](crate::zsky) overage and suspensions,
+//! [`generor`](crate::generor) credits and tiers.
 
 use std::{str::FromStr, sync::Arc};
 

@@ -101,8 +101,20 @@ pub enum PathClass {
     Usage,
     /// A new key for an old one.
     Rotate,
-    /// A result on the storage host.
+    /// A result on the storage host, or the site.
     Results,
+    /// What a generation would cost.
+    Estimate,
+    /// What was made, one by one or as a list of one's own.
+    Creations,
+    /// The history of credits.
+    Transactions,
+    /// Models and generators.
+    Catalogue,
+    /// Keys listed, made and revoked.
+    Keys,
+    /// What other people see and do.
+    Community,
 }
 
 impl PathClass {
@@ -117,6 +129,12 @@ impl PathClass {
             Self::Usage => "usage",
             Self::Rotate => "rotate",
             Self::Results => "results",
+            Self::Estimate => "estimate",
+            Self::Creations => "creations",
+            Self::Transactions => "transactions",
+            Self::Catalogue => "catalogue",
+            Self::Keys => "keys",
+            Self::Community => "community",
         }
     }
 }

@@ -15,7 +15,7 @@
 //! * **Time and chance are parameters.** Its clock is its own and can be set; its randomness comes from a seed.
 //!
 //! What the vendors share lies beside their modules: `books` and `journal`, `clock`, `faults`, `limits`, `pictures`, `clips`,
-//! `server` and `control`. A vendor is a module like [`zekron`] or [`zsky`] that brings its routes, shapes, books where they
+//! `server` and `control`. A vendor is a module like [`zekron`], [`zsky`] or [`generor`] that brings its routes, shapes, books where they
 //! are of another kind, and settings.
 
 mod answer;
@@ -25,6 +25,7 @@ mod clips;
 mod clock;
 mod control;
 mod faults;
+pub mod generor;
 mod journal;
 mod keys;
 mod latency;
@@ -42,6 +43,7 @@ pub use self::{
     books::Charge,
     clock::{Clock, ClockCommand, SystemClock},
     faults::{Fault, FaultKind, FaultRate, PathClass},
+    generor::Generor,
     keys::ApiKey,
     money::Micros,
     pictures::{Format, Recipe},

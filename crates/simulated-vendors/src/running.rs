@@ -107,9 +107,10 @@ impl Running {
         self.vendor.name()
     }
 
-    /// The base address of the vendor's API, without a slash at its end.
+    /// The base address of the vendor's API as its page gives it, with a path where the page has one, without a slash
+    /// at its end.
     pub fn base_url(&self) -> String {
-        format!("http://{}", self.api)
+        format!("http://{}{}", self.api, self.vendor.base_path())
     }
 
     /// The base address of the control port.

@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     io,
+    net::IpAddr,
     pin::Pin,
     sync::{
         Arc,
@@ -38,6 +39,8 @@ pub(crate) struct Received {
     pub(crate) query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Result<Bytes, BodyTooLarge>,
+    /// Where it came from.
+    pub(crate) peer: IpAddr,
 }
 
 #[derive(Debug)]
@@ -72,8 +75,8 @@ impl Tasks {
 pub(crate) async fn serve<S: Service>(listener: TcpListener, service: Arc<S>, tasks: Tasks) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                drop(tasks.spawn(converse(stream, Arc::clone(&service))));
+            Ok((stream, peer)) => {
+                drop(tasks.spawn(converse(stream, peer.ip(), Arc::clone(&service))));
             }
             // Out of file descriptors, or a connection gone before it was accepted: neither is the listener's end.
             Err(error) => {
@@ -84,7 +87,7 @@ pub(crate) async fn serve<S: Service>(listener: TcpListener, service: Arc<S>, ta
     }
 }
 
-async fn converse<S: Service>(stream: TcpStream, service: Arc<S>) {
+async fn converse<S: Service>(stream: TcpStream, peer: IpAddr, service: Arc<S>) {
     // Without this, small answers would wait for the peer's delayed acknowledgement.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "nodelay was not set");
@@ -92,7 +95,7 @@ async fn converse<S: Service>(stream: TcpStream, service: Arc<S>) {
     let reset = Arc::new(AtomicBool::new(false));
     let wire = Wire { stream, reset: Arc::clone(&reset) };
     let answer =
-        service_fn(move |request| respond(Arc::clone(&service), request, Arc::clone(&reset)));
+        service_fn(move |request| respond(Arc::clone(&service), request, peer, Arc::clone(&reset)));
     let conversation = http1::Builder::new()
         .auto_date_header(false)
         .timer(TokioTimer::new())
@@ -105,6 +108,7 @@ async fn converse<S: Service>(stream: TcpStream, service: Arc<S>) {
 async fn respond<S: Service>(
     service: Arc<S>,
     request: Request<Incoming>,
+    peer: IpAddr,
     reset: Arc<AtomicBool>,
 ) -> Result<Response<AnswerBody>, CutShort> {
     let (head, body) = request.into_parts();
@@ -119,6 +123,7 @@ async fn respond<S: Service>(
         query: head.uri.query().unwrap_or_default().to_owned(),
         headers: head.headers,
         body,
+        peer,
     };
     let answer = Arc::clone(&service).handle(received).await;
     if answer.ending == Ending::Reset {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::{Clock, SystemClock},
+    generor::{self, Generor},
     running::{Placement, Running},
     zekron::{self, Zekron},
     zsky::{self, Zsky},
@@ -19,13 +20,15 @@ pub struct VendorsSettings {
     pub zekron: zekron::Settings,
     /// ZSky's.
     pub zsky: zsky::Settings,
+    /// Generor's.
+    pub generor: generor::Settings,
 }
 
 /// The names by which [`Vendors::start_one`] knows the vendors, in the order of their ports.
-pub const NAMES: [&str; 2] = ["zekron", "zsky"];
+pub const NAMES: [&str; 3] = ["zekron", "zsky", "generor"];
 
 /// How far from the port base the ports of each vendor begin.
-const OFFSETS: [u16; 2] = [0, 2];
+const OFFSETS: [u16; 3] = [0, 2, 5];
 
 /// The running vendors. Dropping them stops them.
 #[derive(Debug)]
@@ -35,7 +38,8 @@ pub struct Vendors {
 
 impl Vendors {
     /// Starts every vendor. From `port_base` P Zekron has its API on P and its control on P+1; ZSky its API on P+2, its
-    /// control on P+3 and its results on P+4; P+5 to P+7 are kept for others. Without it all ports are free ones. Each keeps its state in a folder of its own under `state_dir`.
+    /// control on P+3 and its results on P+4; Generor its API on P+5 and its control on P+6; P+7 is kept. Without it all
+    /// ports are free ones. Each keeps its state in a folder of its own under `state_dir`.
     pub async fn start(
         port_base: Option<u16>,
         state_dir: Option<PathBuf>,
@@ -66,6 +70,7 @@ impl Vendors {
         match name {
             "zekron" => Zekron::start(settings.zekron, placement).await,
             "zsky" => Zsky::start(settings.zsky, placement).await,
+            "generor" => Generor::start(settings.generor, placement).await,
             _ => Err(invalid(&format!("there is no simulated vendor {name:?}"))),
         }
     }

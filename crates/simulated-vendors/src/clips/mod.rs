@@ -14,7 +14,7 @@ mod flac;
 mod h264;
 mod light;
 mod mp4;
-mod tone;
+pub(crate) mod tone;
 
 use std::sync::Arc;
 

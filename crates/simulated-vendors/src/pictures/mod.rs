@@ -179,6 +179,11 @@ impl Studio {
         .await
     }
 
+    /// The copy of a picture that was taken in.
+    pub(crate) async fn kept(self: &Arc<Self>, hash: String) -> Result<RgbImage, PictureError> {
+        self.at_an_easel(move |studio| studio.sources.read(&hash)).await
+    }
+
     /// The picture of that brief.
     pub(crate) async fn draw(self: &Arc<Self>, brief: Brief) -> Result<Picture, PictureError> {
         if let Some(about) = brief.recipe.padded_to {
@@ -231,7 +236,7 @@ pub(crate) fn still(brief: &Brief, size: (u32, u32)) -> RgbImage {
     scene::paint(brief, &[], size)
 }
 
-fn encode(image: &RgbImage, format: Format) -> image::ImageResult<Vec<u8>> {
+pub(crate) fn encode(image: &RgbImage, format: Format) -> image::ImageResult<Vec<u8>> {
     let mut bytes = Vec::new();
     let (width, height, colour) = (image.width(), image.height(), ExtendedColorType::Rgb8);
     match format {
