@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use coordination::UnitsEnd;
-use provider::{Charge, Error, Found, Kind, Recovered, SlotUse, Timestamp};
+use provider::{Charge, Error, Found, Kind, Limits, Recovered, SlotUse, Timestamp};
 use records::{Lost, Outcome};
 
 use crate::{
@@ -46,6 +46,14 @@ pub(crate) fn fingerprint(request: &Request, step: &Step) -> [u8; 32] {
     *hash.finalize().as_bytes()
 }
 
+/// Until when the vendor can be working on what was sent then; `ended`: its request was answered.
+pub(crate) fn can_run_until(limits: &Limits, sent_at: Timestamp, ended: bool) -> Timestamp {
+    match ended && limits.slot == SlotUse::Request {
+        true => sent_at,
+        false => sent_at.plus(limits.work_ceiling),
+    }
+}
+
 impl Underway {
     /// Finds out what became of the submit; it is settled, tried again, or booked as uncertain.
     pub(crate) async fn recover(mut self, lost: Lost, error: Option<Error>) -> Verdict {
@@ -79,13 +87,8 @@ impl Underway {
         }
     }
 
-    /// Until when the vendor can be working on it.
     fn can_run_until(&self, lost: Lost) -> Timestamp {
-        let limits = &self.account().limits;
-        match lost.ended && limits.slot == SlotUse::Request {
-            true => lost.at,
-            false => lost.at.max(self.started_at.plus(limits.work_ceiling)),
-        }
+        lost.at.max(can_run_until(&self.account().limits, self.started_at, lost.ended))
     }
 
     async fn look(&mut self, lost: Lost) -> Word {

@@ -18,7 +18,7 @@ use crate::{
     journey::{Journey, Made, failure},
     plan::Step,
     poller::Queued,
-    recover::fingerprint,
+    recover::{can_run_until, fingerprint},
 };
 
 /// How soon a queued job is looked at again after a restart.
@@ -101,6 +101,7 @@ impl Engine {
         for (account, calls) in sent {
             self.turns().restore(&account, &calls).await;
         }
+        self.hold_unheard(now).await?;
         let units = self.restore_lots(now).await?;
         self.restore_guard(now).await?;
         self.say_alive().await?;
@@ -109,6 +110,25 @@ impl Engine {
             self.records().apply(vec![Change::TakeAll { to }]).await?;
         }
         self.pick_up_own(&units).await
+    }
+
+    /// Submits that nobody heard of again may be at work still, and hold their slots until they
+    /// can't be.
+    async fn hold_unheard(&self, now: Timestamp) -> records::Result<()> {
+        let accounts = || self.market().vendors().flat_map(|vendor| &vendor.accounts);
+        let ceilings = accounts().map(|account| account.limits.work_ceiling);
+        let Some(longest) = ceilings.max() else { return Ok(()) };
+        let unheard = self.records().unheard_since(now.minus(longest)).await?;
+        for account in accounts() {
+            for one in unheard.iter().filter(|one| one.account == account.id) {
+                let over = can_run_until(&account.limits, one.sent_at, one.ended);
+                if over > now {
+                    let lease = self.turns().adopt(&account.id).await;
+                    self.poller().release_at(over, lease);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Counts what was taken of allowances; answers what attempts under way hold.

@@ -96,7 +96,10 @@ async fn a_lost_submit_is_a_used_unit_and_fails_with_a_reason() {
     assert_eq!(done.attempts[0].outcome, Some(Outcome::Unknown));
     assert!(done.attempts[0].uncertain);
     assert_eq!(month(&world).await, (1, 299));
-    // It may be running all the same: its slot is free only when it can't be any more.
+    // It may be running all the same: its slot is free only when it can't be any more, whatever
+    // process holds it.
+    assert_eq!(world.engine.loads().await[0].in_flight, 1);
+    let world = world.kill_and_restart().await;
     assert_eq!(world.engine.loads().await[0].in_flight, 1);
     world.clock.advance(Duration::from_secs(121));
     world.until(|| true).await;

@@ -34,7 +34,7 @@ pub use model::{
     Unfinished, Usage, UsageRow,
 };
 pub use page::{Cursor, Page};
-pub use units::{Judgement, Units, UnitsState};
+pub use units::{Judgement, Unheard, Units, UnitsState};
 
 use provider::{Kind, MicroUsd, Timestamp};
 
@@ -89,6 +89,9 @@ pub trait Records: Send + Sync + std::fmt::Debug {
 
     /// When requests were sent to vendors' accounts since then, oldest first: `(account id, time)`.
     async fn calls_since(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>>;
+
+    /// Submits of since then that ended with nobody knowing what became of them, in any order.
+    async fn unheard_since(&self, since: Timestamp) -> Result<Vec<Unheard>>;
 
     /// Every account's credential as far as it was replaced.
     async fn credentials(&self) -> Result<Vec<StoredCredential>>;

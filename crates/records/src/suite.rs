@@ -27,7 +27,8 @@ pub use hostile::{claims_differ_by_a_byte, hostile_text_is_only_text};
 pub use life::{
     assets_live_and_go, attempts_come_in_order, calls_are_remembered, erasing_keeps_the_books,
     idempotency_keys_stand_for_one, late_outputs_are_added, pruning_forgets_only_the_old,
-    unfinished_finds_what_it_must, what_comes_after_erasing_is_not_kept,
+    unfinished_finds_what_it_must, unheard_submits_are_remembered,
+    what_comes_after_erasing_is_not_kept,
 };
 pub use lists::{
     generations_page_both_ways, keys_and_teams_page_both_ways, ledgers_page_both_ways,
@@ -64,6 +65,7 @@ macro_rules! records_suite {
             assets_live_and_go,
             attempts_come_in_order,
             calls_are_remembered,
+            unheard_submits_are_remembered,
             erasing_keeps_the_books,
             idempotency_keys_stand_for_one,
             late_outputs_are_added,

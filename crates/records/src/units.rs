@@ -51,6 +51,17 @@ impl UnitsState {
     }
 }
 
+/// A submit whose answer was lost and never found: the vendor may be working on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unheard {
+    /// `provider/name`.
+    pub account: String,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// Whether the vendor answered at all, if badly: then its request holds no slot there.
+    pub ended: bool,
+}
+
 /// What one account's content check said of an attempt, for the record of rejections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {

@@ -8,7 +8,7 @@ use super::{
     people::{KEY, TEAM, read_key, read_team},
     stored::{Columns, all, bound, direction, one, only},
 };
-use crate::{Generation, Key, OutputRecord, Page, Result, Team, Unfinished};
+use crate::{Generation, Key, Outcome, OutputRecord, Page, Result, Team, Unfinished, Unheard};
 
 pub(super) fn teams(conn: &Connection, page: &Page) -> Result<Vec<Team>> {
     let (beyond, order) = direction(page);
@@ -128,21 +128,50 @@ pub(super) fn calls_since(conn: &Connection, since: Timestamp) -> Result<Vec<(St
     let mut calls = all(snapshot.prepare_cached(sql)?, [since.millis()], |columns| {
         Ok((columns.take()?, columns.take()?))
     })?;
-    // No index by time: it would be a page more in every commit, for a question of every start.
-    let sql = "SELECT provider || '/' || account, started_at FROM attempts ORDER BY id DESC";
-    let mut question = snapshot.prepare_cached(sql)?;
+    attempts_since(&snapshot, since, |at, columns| {
+        calls.push((columns.take()?, at));
+        Ok(())
+    })?;
+    calls.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
+    Ok(calls)
+}
+
+pub(super) fn unheard_since(conn: &Connection, since: Timestamp) -> Result<Vec<Unheard>> {
+    let mut unheard = Vec::new();
+    attempts_since(conn, since, |sent_at, columns| {
+        let account = columns.take()?;
+        let (outcome, ended): (Option<Outcome>, Option<bool>) = (columns.take()?, columns.take()?);
+        if outcome == Some(Outcome::Unknown) {
+            unheard.push(Unheard { account, sent_at, ended: ended == Some(true) });
+        }
+        Ok(())
+    })?;
+    Ok(unheard)
+}
+
+/// Attempts of the span, newest first: each one's moment, then its account, outcome, and whether a
+/// lost answer had ended.
+///
+/// No index by time: it would be a page more in every commit, for questions of every start.
+fn attempts_since(
+    conn: &Connection,
+    since: Timestamp,
+    mut each: impl FnMut(Timestamp, &mut Columns<'_>) -> Result<()>,
+) -> Result<()> {
+    let sql = "SELECT started_at, provider || '/' || account, outcome, lost_ended \
+               FROM attempts ORDER BY id DESC";
+    let mut question = conn.prepare_cached(sql)?;
     let mut rows = question.query([])?;
     let mut older = 0;
     while older < OLDER_IN_A_ROW
         && let Some(row) = rows.next()?
     {
         let mut columns = Columns::of(row);
-        let (account, at): (String, Timestamp) = (columns.take()?, columns.take()?);
+        let at: Timestamp = columns.take()?;
         older = if at < since { older + 1 } else { 0 };
         if at >= since {
-            calls.push((account, at));
+            each(at, &mut columns)?;
         }
     }
-    calls.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
-    Ok(calls)
+    Ok(())
 }

@@ -36,7 +36,7 @@ use rusqlite::{Connection, Params};
 use self::{readers::Readers, writer::Writer};
 use crate::{
     Asset, Change, Delivery, Error, Generation, Idempotency, Judgement, Key, KeyHash, LedgerEntry,
-    Page, Records, Result, StoredCredential, Team, Unfinished, Units, Usage,
+    Page, Records, Result, StoredCredential, Team, Unfinished, Unheard, Units, Usage,
 };
 
 /// What a commit survives.
@@ -206,6 +206,10 @@ impl Records for Sqlite {
 
     async fn calls_since(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>> {
         self.readers.list(move |conn| lists::calls_since(conn, since)).await
+    }
+
+    async fn unheard_since(&self, since: Timestamp) -> Result<Vec<Unheard>> {
+        self.readers.list(move |conn| lists::unheard_since(conn, since)).await
     }
 
     async fn credentials(&self) -> Result<Vec<StoredCredential>> {

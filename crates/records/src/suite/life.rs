@@ -7,8 +7,8 @@ use tokio::task::JoinSet;
 
 use super::samples::*;
 use crate::{
-    Booking, Change, EndGeneration, Error, Idempotency, NewAttempt, NewGeneration, Page, Records,
-    Status,
+    Booking, Change, EndAttempt, EndGeneration, Error, Idempotency, Lost, NewAttempt,
+    NewGeneration, Outcome, Page, Records, Status, Unheard,
 };
 
 /// Of many requests with one idempotency key one becomes a generation, and the others learn which.
@@ -184,6 +184,31 @@ pub async fn calls_are_remembered(records: Arc<dyn Records>) {
     let zekron = ("zekron/main", at(10));
     assert_eq!(calls, [("zsky/b", at(3)), ("zsky/b", at(3)), zekron, zekron]);
     assert_eq!(records.calls_since(at(4)).await.unwrap().len(), 2);
+}
+
+/// A submit that nobody heard of again is told from every other, with its moment of sending.
+pub async fn unheard_submits_are_remembered(records: Arc<dyn Records>) {
+    for (number, outcome) in
+        [Outcome::Unknown, Outcome::Failed, Outcome::Unknown, Outcome::RateLimited]
+            .iter()
+            .enumerate()
+    {
+        let attempt = format!("att_{number}");
+        begun(&records, &format!("gen_{number}"), &attempt).await;
+        if number != 0 {
+            let lost = Lost { at: at(20), ended: number == 2 };
+            apply(&records, Change::Lost { attempt: attempt.clone(), lost }).await;
+        }
+        let (outcome, detail) = (*outcome, None);
+        apply(&records, Change::EndAttempt(EndAttempt { attempt, outcome, detail, at: at(30) }))
+            .await;
+    }
+    begun(&records, "gen_9", "att_9").await;
+    let mut unheard = records.unheard_since(at(10)).await.unwrap();
+    unheard.sort_by_key(|one| one.ended);
+    let one = |ended| Unheard { account: "zekron/main".to_owned(), sent_at: at(10), ended };
+    assert_eq!(unheard, [one(false), one(true)]);
+    assert_eq!(records.unheard_since(at(11)).await.unwrap(), []);
 }
 
 /// Pruning forgets calls and idempotency keys that are older, and no hold of an attempt under way.
