@@ -13,7 +13,7 @@ use crate::{
     Code, Engine, Request,
     admission::{self, Held},
     attempt::{Course, Equal, Underway, Verdict},
-    drive::{Entry, drive},
+    drive::Entry,
     flight::Flight,
     journey::{Journey, Made, failure},
     plan::Step,
@@ -176,11 +176,20 @@ impl Engine {
         Ok(())
     }
 
-    pub(crate) async fn pick_up(&self, unfinished: Unfinished, now: Timestamp, units: &Open) {
+    /// What is to be driven on of one generation, its places taken again; none where it is over.
+    pub(crate) async fn pick_up(
+        &self,
+        unfinished: Unfinished,
+        now: Timestamp,
+        units: &Open,
+    ) -> Option<(Arc<Journey>, Vec<Entry>)> {
         let Unfinished { generation, kept, .. } = unfinished;
         let id = generation.id.clone();
         let planned = match serde_json::from_str::<Request>(&generation.request) {
-            Ok(request) if !request.store => return self.give_up(&generation, units).await,
+            Ok(request) if !request.store => {
+                self.give_up(&generation, units).await;
+                return None;
+            }
             Ok(request) => {
                 self.plan_again(request, &generation.team).await.map_err(|refusal| refusal.message)
             }
@@ -190,7 +199,7 @@ impl Engine {
             Ok(planned) => planned,
             Err(reason) => {
                 tracing::error!(generation = %id, %reason, "cannot be picked up: its model is gone");
-                return;
+                return None;
             }
         };
         for attempt in &generation.attempts {
@@ -214,7 +223,7 @@ impl Engine {
             entries.push(self.entry(&journey, slot, &before).await);
         }
         self.flights().lock().insert(id, flight);
-        self.spawn(drive(journey, entries));
+        Some((journey, entries))
     }
 
     /// A generation of which nothing was kept cannot go on: it ends, its units stand as used where

@@ -10,7 +10,7 @@ use std::{collections::HashMap, time::Duration};
 
 use records::{Change, UnitsState};
 
-use crate::{Engine, admission, resume::Open};
+use crate::{Engine, admission, drive::drive, resume::Open};
 
 /// How often a process says that it lives.
 const EVERY: Duration = Duration::from_secs(10);
@@ -83,8 +83,13 @@ impl Engine {
         if !own.is_empty() {
             tracing::info!(generations = own.len(), "picking up what was unfinished");
         }
+        // Every lost call has its slot before the first of them looks at the vendor's books.
+        let mut ready = Vec::with_capacity(own.len());
         for unfinished in own {
-            self.pick_up(unfinished, now, units).await;
+            ready.extend(self.pick_up(unfinished, now, units).await);
+        }
+        for (journey, entries) in ready {
+            self.spawn(drive(journey, entries));
         }
         Ok(())
     }
