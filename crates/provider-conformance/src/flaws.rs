@@ -20,9 +20,9 @@ use std::{
 
 use async_trait::async_trait;
 use provider::{
-    AccountStatus, Allowance, Call, Charge, Description, Error, ErrorKind, Limits, Lost, MicroUsd,
-    OutputSink, OutputWriter, Polled, Provider, Quote, Recovered, RemoteOutput, Result, Retry,
-    Submitted, Ticket, Work,
+    AccountStatus, Allowance, Call, Charge, Description, Error, ErrorKind, Knowledge, Limits, Lost,
+    MicroUsd, OutputSink, OutputWriter, Polled, Provider, Quote, Recovered, RemoteOutput, Result,
+    Retry, Submitted, Ticket, Work,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
@@ -133,6 +133,10 @@ impl Provider for Broken {
         Arc::new(description)
     }
 
+    fn knowledge(&self) -> Option<&dyn Knowledge> {
+        self.inner.knowledge()
+    }
+
     fn limits(&self, account: &str) -> Limits {
         self.inner.limits(account)
     }
@@ -241,6 +245,10 @@ impl Provider for Broken {
             tracing::info!(key = key.expose_secret(), "rotated");
         }
         rotated
+    }
+
+    async fn retire(&self, call: Call<'_>, old: &SecretString) -> Result<()> {
+        self.inner.retire(call, old).await
     }
 }
 

@@ -92,6 +92,10 @@ impl Provider for Zekron {
         Arc::clone(&self.description)
     }
 
+    fn knowledge(&self) -> Option<&dyn provider::Knowledge> {
+        None
+    }
+
     fn limits(&self, _account: &str) -> Limits {
         self.limits.clone()
     }
@@ -103,7 +107,13 @@ impl Provider for Zekron {
             .list(work)
             .ok_or_else(|| refused("model", "the model has no listed price"))?;
         let source = QuoteSource::Listed;
-        Ok(Quote { price, source, age: Duration::ZERO, duration: model.usual })
+        Ok(Quote {
+            price,
+            source,
+            age: Duration::ZERO,
+            duration: model.usual,
+            adjustments: provider::Adjustments::new(),
+        })
     }
 
     async fn submit(
@@ -156,5 +166,9 @@ impl Provider for Zekron {
 
     async fn rotate(&self, _call: Call<'_>) -> Result<SecretString> {
         Err(refused("rotate", "the vendor gives keys out by hand only"))
+    }
+
+    async fn retire(&self, _call: Call<'_>, _old: &SecretString) -> Result<()> {
+        Ok(())
     }
 }

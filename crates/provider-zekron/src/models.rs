@@ -48,6 +48,7 @@ pub(crate) fn describe(config: Config) -> Description {
             advice: ADVICE.to_owned(),
         }),
         can_rotate: false,
+        keys_overlap: false,
         tells_account: true,
     }
 }
@@ -71,6 +72,7 @@ fn capabilities(dialect: Dialect) -> Capabilities {
     let square = |side| Size::new(side, side);
     let v1 = dialect == Dialect::V1;
     let source = || InputRule {
+        min: 0,
         role: Role::Source,
         max: SOURCES_MAX,
         media_types: ["image/png", "image/jpeg", "image/webp"].map(str::to_owned).to_vec(),

@@ -20,8 +20,12 @@ use crate::{
 };
 
 /// What every job that was worked on takes of the plan.
-pub(crate) const UNIT: Charge =
-    Charge { amount: MicroUsd::ZERO, certain: true, allowance: Some(AllowanceUse { units: 1 }) };
+pub(crate) const UNIT: Charge = Charge {
+    amount: MicroUsd::ZERO,
+    certain: true,
+    allowance: Some(AllowanceUse { units: 1 }),
+    estimated: None,
+};
 
 /// Of a prompt refused at once and of a job that failed the page does not say whether it counts; the
 /// account's usage tells afterwards.

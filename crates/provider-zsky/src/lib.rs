@@ -92,6 +92,10 @@ impl Provider for Zsky {
         Arc::clone(&self.description)
     }
 
+    fn knowledge(&self) -> Option<&dyn provider::Knowledge> {
+        None
+    }
+
     fn limits(&self, account: &str) -> Limits {
         models::limits(&self.config, account)
     }
@@ -103,7 +107,13 @@ impl Provider for Zsky {
             .list(work)
             .ok_or_else(|| refused("model", "the model has no listed price"))?;
         let source = QuoteSource::Listed;
-        Ok(Quote { price, source, age: Duration::ZERO, duration: model.usual })
+        Ok(Quote {
+            price,
+            source,
+            age: Duration::ZERO,
+            duration: model.usual,
+            adjustments: provider::Adjustments::new(),
+        })
     }
 
     async fn submit(
@@ -143,5 +153,10 @@ impl Provider for Zsky {
 
     async fn rotate(&self, call: Call<'_>) -> Result<SecretString> {
         self.api.rotate(call).await
+    }
+
+    async fn retire(&self, _call: Call<'_>, _old: &SecretString) -> Result<()> {
+        // The old one died when the new one was made.
+        Ok(())
     }
 }

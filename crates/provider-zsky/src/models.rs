@@ -66,6 +66,7 @@ pub(crate) fn describe(config: &Config) -> Description {
         models: vec![image(config), video(config)],
         low_balance: None,
         can_rotate: true,
+        keys_overlap: false,
         tells_account: true,
     }
 }

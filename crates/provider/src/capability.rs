@@ -18,12 +18,15 @@ pub struct Description {
     pub low_balance: Option<LowBalance>,
     /// Whether [`Provider::rotate`](crate::Provider::rotate) can replace a credential.
     pub can_rotate: bool,
+    /// Whether a replaced credential works on until it is
+    /// [retired](crate::Provider::retire); otherwise it is dead at once.
+    pub keys_overlap: bool,
     /// Whether [`Provider::account`](crate::Provider::account) can tell anything.
     pub tells_account: bool,
 }
 
 impl Description {
-    /// The model by the provider's own name.
+    /// The model by the provider's own name; no two share one.
     pub fn model(&self, name: &str) -> Option<&Model> {
         self.models.iter().find(|model| model.name == name)
     }
@@ -143,6 +146,8 @@ pub enum Audio {
 pub struct InputRule {
     /// What they are for.
     pub role: Role,
+    /// How many at least: 0 where the model works without.
+    pub min: usize,
     /// How many at most.
     pub max: usize,
     /// Media types it takes; a trailing `*` stands for any, as in `image/*`.
@@ -319,6 +324,13 @@ impl Capabilities {
     }
 
     fn refuses_inputs(&self, work: &Work) -> Option<String> {
+        for rule in &self.inputs {
+            let given = work.inputs.iter().filter(|input| input.role == rule.role).count();
+            if given < rule.min {
+                let (least, role) = (rule.min, rule.role);
+                return Some(format!("the model needs {least} of role {role:?}, {given} given"));
+            }
+        }
         for input in &work.inputs {
             let Some(rule) = self.inputs.iter().find(|rule| rule.role == input.role) else {
                 return Some(format!("the model takes no input of role {:?}", input.role));

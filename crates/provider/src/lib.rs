@@ -20,6 +20,7 @@ mod capability;
 mod clock;
 mod error;
 mod id;
+mod knowledge;
 mod limits;
 mod media;
 mod money;
@@ -35,6 +36,7 @@ pub use capability::{
 pub use clock::{Clock, ManualClock, Sleep, SystemClock, Timestamp};
 pub use error::{Blame, Error, ErrorKind, Result, Retry};
 pub use id::{Entropy, Ids};
+pub use knowledge::Knowledge;
 pub use limits::{
     AllowanceLimit, Calendar, Limits, Overage, RateWindow, SafetyRule, Share, SlotUse,
 };
@@ -110,8 +112,12 @@ impl Debug for Call<'_> {
 /// matters after a restart.
 #[async_trait::async_trait]
 pub trait Provider: Send + Sync + Debug {
-    /// Models, capabilities and prices: data, at no cost.
+    /// Models, capabilities and prices: data, at no cost. Where the vendor's catalogue changes, the
+    /// newest that is known ([`Knowledge`]); who needs one state keeps the `Arc`.
     fn describe(&self) -> Arc<Description>;
+
+    /// What is read of the vendor's public pages ahead of need; none where nothing has to be.
+    fn knowledge(&self) -> Option<&dyn Knowledge>;
 
     /// The limits of the account with this name in the configuration: what is documented, or what its
     /// plan says instead. An unknown name has the documented ones.
@@ -119,6 +125,9 @@ pub trait Provider: Send + Sync + Debug {
 
     /// What this work would cost in micro-US-dollars: an expectation, an upper bound, and how it is
     /// known. Refuses with [`ErrorKind::Unsupported`] what the model does not advertise.
+    ///
+    /// It is asked for every candidate of every request, so it answers from memory; a vendor that
+    /// has [`Knowledge`] may be asked for what is not remembered, if `call.pace` has a turn at once.
     async fn quote(&self, call: Call<'_>, work: &Work) -> Result<Quote>;
 
     /// Asks the vendor to do the work. Bytes that come with the answer stream into `sink`.
@@ -155,6 +164,10 @@ pub trait Provider: Send + Sync + Debug {
     /// Balance and allowances of the account, as the vendor tells them now.
     async fn account(&self, call: Call<'_>) -> Result<AccountStatus>;
 
-    /// Replaces the credential at the vendor and returns the new one.
+    /// Has the vendor make a new credential and returns it. The caller keeps it before it is used.
     async fn rotate(&self, call: Call<'_>) -> Result<SecretString>;
+
+    /// Ends the credential that [`rotate`](Provider::rotate) replaced, once the new one (in `call`) is
+    /// kept; nothing to do where the vendor did it at once. Idempotent.
+    async fn retire(&self, call: Call<'_>, old: &SecretString) -> Result<()>;
 }

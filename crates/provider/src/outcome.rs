@@ -58,17 +58,20 @@ pub struct Charge {
     pub certain: bool,
     /// Units of a prepaid allowance that it used.
     pub allowance: Option<AllowanceUse>,
+    /// What the vendor says that it had estimated, where it says so beside the charge: how far its
+    /// estimates are off is learned from the two.
+    pub estimated: Option<MicroUsd>,
 }
 
 impl Charge {
     /// The vendor said it charged this.
     pub const fn exact(amount: MicroUsd) -> Self {
-        Self { amount, certain: true, allowance: None }
+        Self { amount, certain: true, allowance: None, estimated: None }
     }
 
     /// The vendor may have charged up to this.
     pub const fn at_most(amount: MicroUsd) -> Self {
-        Self { amount, certain: false, allowance: None }
+        Self { amount, certain: false, allowance: None, estimated: None }
     }
 }
 
@@ -159,6 +162,9 @@ pub struct AccountStatus {
     pub allowances: Vec<Allowance>,
     /// Why the account takes no work, where the vendor says so.
     pub hold: Option<VendorHold>,
+    /// What is wrong with the account though it takes work, in words for an operator: a scope that
+    /// its credential lacks, say, and what cannot be done without it.
+    pub warnings: Vec<String>,
 }
 
 /// One prepaid allowance.

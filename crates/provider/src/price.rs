@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{MicroUsd, Work};
+use crate::{Adjustments, MicroUsd, Work};
 
 /// How a vendor lists the price of one model. Each variant is a dimension that some vendor really
 /// charges by; an unknown price is [`Tariff::Unlisted`], never zero.
@@ -76,7 +76,7 @@ impl QuoteSource {
 }
 
 /// What one request would cost at one model, and how that is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Quote {
     /// The price in money.
     pub price: Price,
@@ -86,6 +86,8 @@ pub struct Quote {
     pub age: Duration,
     /// How long the work usually takes.
     pub duration: Duration,
+    /// What would be used instead of what was asked for, as far as it is known beforehand.
+    pub adjustments: Adjustments,
 }
 
 impl Tariff {

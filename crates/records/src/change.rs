@@ -14,6 +14,8 @@ use crate::{
 pub enum Change {
     /// The value under a name, where there is none yet; otherwise nothing.
     Setting { name: String, value: String },
+    /// What was learned, under a name; it takes the place of what was there.
+    Document { name: String, body: String },
     /// A new team.
     Team(Team),
     /// A team may work no longer.

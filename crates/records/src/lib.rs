@@ -50,6 +50,8 @@ pub trait Records: Send + Sync + std::fmt::Debug {
 
     /// The value under `name`; `value` is stored and returned where there was none.
     async fn setting(&self, name: &str, value: String) -> Result<String>;
+    /// What was learned under that name, if anything was.
+    async fn document(&self, name: &str) -> Result<Option<String>>;
 
     /// The value under `name`, if there is one.
     async fn find_setting(&self, name: &str) -> Result<Option<String>>;

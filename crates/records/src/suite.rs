@@ -40,7 +40,8 @@ pub use money::{
     usage_adds_up, zero_claims_and_books_nothing,
 };
 pub use people::{
-    credentials_are_kept, keys_are_found_by_hash, revoking_lasts, settings_are_decided_once,
+    credentials_are_kept, documents_are_replaced, keys_are_found_by_hash, revoking_lasts,
+    settings_are_decided_once,
 };
 pub use schedules::random_schedules;
 pub use states::{attempts_move_only_forward, generations_end_once, generations_keep_everything};
@@ -86,6 +87,7 @@ macro_rules! records_suite {
             usage_adds_up,
             zero_claims_and_books_nothing,
             credentials_are_kept,
+            documents_are_replaced,
             keys_are_found_by_hash,
             revoking_lasts,
             settings_are_decided_once,

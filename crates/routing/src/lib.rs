@@ -5,10 +5,14 @@
 //! so that `/v1/estimates` and a real decision are the same code. No I/O and no clock: whatever
 //! changes with time is an argument.
 
+mod drift;
+
 use std::time::Duration;
 
 use provider::{MicroUsd, Quote};
 use serde::{Deserialize, Serialize};
+
+pub use drift::{Drift, Learned};
 
 /// What a caller or an operator prefers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -152,6 +156,7 @@ mod tests {
             source: QuoteSource::Listed,
             age: Duration::ZERO,
             duration: Duration::from_secs(seconds),
+            adjustments: provider::Adjustments::new(),
         };
         Candidate { offer: Ok(quote), wait: Duration::ZERO }
     }

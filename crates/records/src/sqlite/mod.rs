@@ -93,6 +93,7 @@ fn make(conn: &Connection, change: &Change) -> Result<()> {
         Change::Book(booking) => books::book(conn, booking),
         Change::Correct { attempt, amount, at } => books::correct(conn, attempt, *amount, *at),
         Change::Credential(row) => credentials::put(conn, row),
+        Change::Document { name, body } => people::put_document(conn, name, body),
         Change::Heartbeat { worker, until } => workers::heartbeat(conn, worker, *until),
         Change::TakeOver { from, to, now } => workers::take_over(conn, from, to, *now),
         Change::TakeAll { to } => workers::take_all(conn, to),
@@ -129,6 +130,11 @@ impl Records for Sqlite {
 
     fn apply_soon(&self, changes: Vec<Change>) {
         self.writer.apply_soon(changes);
+    }
+
+    async fn document(&self, name: &str) -> Result<Option<String>> {
+        let name = name.to_owned();
+        self.readers.point(move |conn| people::find_document(conn, &name)).await
     }
 
     async fn setting(&self, name: &str, value: String) -> Result<String> {

@@ -22,6 +22,16 @@ pub(super) fn setting(conn: &Connection, name: &str) -> Result<Option<String>> {
     one(conn, "SELECT value FROM settings WHERE name = ?", [name], only)
 }
 
+pub(super) fn put_document(conn: &Connection, name: &str, body: &str) -> Result<()> {
+    let sql = "INSERT INTO documents (name, body) VALUES (?1, ?2) \
+               ON CONFLICT (name) DO UPDATE SET body = ?2";
+    run(conn, sql, [name, body]).map(drop)
+}
+
+pub(super) fn find_document(conn: &Connection, name: &str) -> Result<Option<String>> {
+    one(conn, "SELECT body FROM documents WHERE name = ?", [name], only)
+}
+
 pub(super) fn add_team(conn: &Connection, team: &Team) -> Result<()> {
     let sql = "INSERT INTO teams (id, name, models, created_at, revoked_at) VALUES (?, ?, ?, ?, ?)";
     let revoked = team.revoked_at.map(Timestamp::millis);

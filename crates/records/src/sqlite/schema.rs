@@ -13,11 +13,12 @@ use crate::{Error, Result};
 
 /// Every step of the schema, oldest first. A step that was released is never edited: the file's
 /// version is the number of steps that it has taken.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_webhooks.sql"),
     include_str!("migrations/0003_units.sql"),
     include_str!("migrations/0004_workers.sql"),
+    include_str!("migrations/0005_documents.sql"),
 ];
 
 /// Statements kept prepared; there are fewer than this in the whole backend.

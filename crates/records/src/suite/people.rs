@@ -61,6 +61,16 @@ pub async fn settings_are_decided_once(records: Arc<dyn Records>) {
     assert_eq!(records.setting("other", "x".to_owned()).await.unwrap(), "x");
 }
 
+/// What was learned takes the place of what was known before, name by name.
+pub async fn documents_are_replaced(records: Arc<dyn Records>) {
+    assert_eq!(records.document("a").await.unwrap(), None);
+    for (name, body) in [("a", "one"), ("b", "other"), ("a", "two")] {
+        apply(&records, Change::Document { name: name.to_owned(), body: body.to_owned() }).await;
+        assert_eq!(records.document(name).await.unwrap().as_deref(), Some(body));
+    }
+    assert_eq!(records.document("b").await.unwrap().as_deref(), Some("other"));
+}
+
 /// A rotation that begins keeps the credential that is there; one that ends replaces it; another
 /// configured one makes all of it past.
 pub async fn credentials_are_kept(records: Arc<dyn Records>) {
