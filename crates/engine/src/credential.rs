@@ -25,7 +25,8 @@ pub struct Credential {
     now: RwLock<Arc<SecretString>>,
     /// The configured one's hash: where that changes, what was stored is of the past.
     origin: String,
-    gate: Arc<Gate<()>>,
+    /// Held by calls that use the credential as it is now.
+    gate: RwLock<Arc<Gate<()>>>,
 }
 
 /// A credential in use: it is not replaced before this is dropped.
@@ -37,7 +38,8 @@ pub(crate) struct InUse {
 impl Credential {
     /// Waits while it is being replaced.
     pub(crate) async fn in_use(&self) -> InUse {
-        let gate = Arc::clone(&self.gate).read_owned().await;
+        let gate = Arc::clone(&self.gate.read());
+        let gate = gate.read_owned().await;
         InUse { secret: Arc::clone(&self.now.read()), _gate: Some(gate) }
     }
 
@@ -48,6 +50,14 @@ impl Credential {
 
     fn replace(&self, secret: SecretString) {
         *self.now.write() = Arc::new(secret);
+    }
+
+    /// As [`replace`](Credential::replace), while calls with the old one go on; answers the old one and
+    /// what those calls hold.
+    fn replace_beside(&self, secret: SecretString) -> (Arc<SecretString>, Arc<Gate<()>>) {
+        let mut gate = self.gate.write();
+        let before = std::mem::take(&mut *gate);
+        (std::mem::replace(&mut *self.now.write(), Arc::new(secret)), before)
     }
 }
 
@@ -63,7 +73,7 @@ impl From<SecretString> for Credential {
         let context = "atelier 2026 configured credential";
         let hash = blake3::derive_key(context, secret.expose_secret().as_bytes());
         let origin = blake3::Hash::from_bytes(hash).to_hex().to_string();
-        Self { now: RwLock::new(Arc::new(secret)), origin, gate: Arc::default() }
+        Self { now: RwLock::new(Arc::new(secret)), origin, gate: RwLock::default() }
     }
 }
 
@@ -104,7 +114,8 @@ impl Engine {
             Some((vendor, account))
         });
         let (vendor, account) = found.ok_or_else(|| Refusal::not_found("account"))?;
-        if !vendor.description.can_rotate {
+        let description = vendor.description();
+        if !description.can_rotate {
             let message = "the provider gives its keys out by hand only";
             return Err(Refusal::new(Code::UnsupportedParameter, message));
         }
@@ -112,15 +123,20 @@ impl Engine {
         // A task of the engine's own: an operator who hangs up must not lose the new credential.
         let (tell, told) = oneshot::channel();
         self.spawn(async move {
-            let _ = tell.send(engine.replace_credential(&vendor, &account).await);
+            let done = match description.keys_overlap {
+                true => engine.add_credential(&vendor, &account).await,
+                false => engine.replace_credential(&vendor, &account).await,
+            };
+            let _ = tell.send(done);
         });
         told.await.map_err(|_| Refusal::internal(&"the engine is stopping"))?
     }
 
     async fn replace_credential(&self, vendor: &Vendor, account: &Arc<Account>) -> Result<()> {
         let until = self.clock().now().plus(PATIENCE);
+        let gate = Arc::clone(&account.key.gate.read());
         let alone = tokio::select! {
-            alone = Arc::clone(&account.key.gate).write_owned() => alone,
+            alone = gate.write_owned() => alone,
             () = self.clock().sleep_until(until) => {
                 let message = "calls under way with the old key did not end; nothing was changed";
                 return Err(Refusal::new(Code::ProvidersUnavailable, message));
@@ -130,7 +146,13 @@ impl Engine {
         let pace = AccountPace::with(self, account, account.key.alone());
         let answer = vendor.adapter.rotate(pace.call()).await;
         let done = match answer {
-            Ok(new) => self.adopt(account, new).await,
+            Ok(new) => {
+                let kept = self.store_credential(account, &new).await;
+                // Whether or not it could be stored: the old one is dead.
+                account.key.replace(new);
+                self.works_again(account);
+                kept
+            }
             Err(error) if matches!(error.retry(), Retry::Unknown { .. }) => {
                 tracing::error!(account = %account.id, ?error, "the answer to a rotation was lost");
                 self.lock_out(account);
@@ -146,8 +168,37 @@ impl Engine {
         done
     }
 
-    /// The new credential is stored before anybody uses it.
-    async fn adopt(&self, account: &Account, new: SecretString) -> Result<()> {
+    /// The vendor lets both live: the new one is used from here on, and the old one is retired when no
+    /// call uses it any more. An answer that is lost costs nothing but a key that nobody knows.
+    async fn add_credential(&self, vendor: &Arc<Vendor>, account: &Arc<Account>) -> Result<()> {
+        let pace = AccountPace::new(self, account).await;
+        let new = vendor.adapter.rotate(pace.call()).await.map_err(|error| {
+            tracing::warn!(account = %account.id, ?error, "the key was not replaced");
+            Refusal::new(Code::ProvidersUnavailable, error.public().to_owned())
+        })?;
+        drop(pace);
+        self.store_credential(account, &new).await?;
+        let (old, gate) = account.key.replace_beside(new);
+        self.works_again(account);
+        let (engine, vendor, account) = (self.clone(), Arc::clone(vendor), Arc::clone(account));
+        self.spawn(async move {
+            tokio::select! {
+                _alone = gate.write_owned() => {}
+                () = engine.stopping().cancelled() => {}
+            }
+            let pace = AccountPace::new(&engine, &account).await;
+            match vendor.adapter.retire(pace.call(), &old).await {
+                Ok(()) => tracing::info!(account = %account.id, "the old key was retired"),
+                Err(error) => tracing::error!(
+                    account = %account.id, ?error, "the old key still works: retire it by hand",
+                ),
+            }
+        });
+        Ok(())
+    }
+
+    /// A new credential is stored before anybody uses it.
+    async fn store_credential(&self, account: &Account, new: &SecretString) -> Result<()> {
         let secret = new.expose_secret().as_bytes();
         let entropy = &*self.0.parts.entropy;
         let sealed = self.vault().seal(&purpose(&account.id), secret, entropy);
@@ -159,11 +210,12 @@ impl Engine {
                 "a new key could not be stored: it is used until this process ends; rotate again",
             );
         }
-        // Whether or not it could be stored: the old one is dead.
-        account.key.replace(new);
+        kept
+    }
+
+    fn works_again(&self, account: &Account) {
         self.health().lift(&account.id, HoldReason::Credential);
         tracing::info!(account = %account.id, "the key was replaced");
-        kept
     }
 
     /// Writes what is known of an account's credential.

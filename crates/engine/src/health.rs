@@ -29,12 +29,16 @@ pub struct Hold {
     pub until: Option<Timestamp>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct State {
     hold: Option<Hold>,
     /// When the hold began.
     since: Timestamp,
     balance: Option<MicroUsd>,
+    /// When the balance was told.
+    told_at: Option<Timestamp>,
+    /// What is wrong though it takes work.
+    warnings: Vec<String>,
     /// When the vendor was last asked about the account out of turn.
     asked: Option<Timestamp>,
     /// Whether the last question about the account was refused.
@@ -57,15 +61,40 @@ impl Health {
         self.0.lock().get(account)?.balance
     }
 
+    /// Whether the balance was told after `since`, and nothing is wrong with the account: who asks then
+    /// learns nothing new.
+    pub(crate) fn is_known(&self, account: &str, since: Timestamp) -> bool {
+        let all = self.0.lock();
+        let Some(state) = all.get(account) else { return false };
+        state.hold.is_none() && state.told_at.is_some_and(|at| at > since)
+    }
+
+    /// What is wrong with the account though it takes work, as last told.
+    pub(crate) fn warnings(&self, account: &str) -> Vec<String> {
+        self.0.lock().get(account).map(|state| state.warnings.clone()).unwrap_or_default()
+    }
+
+    /// What is wrong now; answers what was not wrong before.
+    pub(crate) fn warn(&self, account: &str, warnings: Vec<String>) -> Vec<String> {
+        let mut all = self.0.lock();
+        let state = all.entry(account.to_owned()).or_default();
+        let is_new = |warning: &&String| !state.warnings.contains(warning);
+        let fresh = warnings.iter().filter(is_new).cloned().collect();
+        state.warnings = warnings;
+        fresh
+    }
+
     /// The vendor told the balance; true where it fell below `threshold` just now.
     pub(crate) fn told(
         &self,
         account: &str,
         balance: MicroUsd,
         threshold: Option<MicroUsd>,
+        now: Timestamp,
     ) -> bool {
         let mut all = self.0.lock();
         let state = all.entry(account.to_owned()).or_default();
+        state.told_at = Some(now);
         let before = state.balance.replace(balance);
         if balance > MicroUsd::ZERO
             && state.hold.is_some_and(|hold| hold.reason == HoldReason::Balance)

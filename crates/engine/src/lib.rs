@@ -25,10 +25,13 @@ mod inputs;
 mod journey;
 mod keep;
 pub mod keys;
+mod knowledge;
 mod market;
 mod observe;
+mod offers;
 mod plan;
 mod poller;
+mod prices;
 mod queries;
 mod recover;
 mod refusal;
@@ -51,6 +54,7 @@ pub use health::Hold;
 pub use keys::Keyring;
 pub use market::{Account, Alias, Listing, Market, Resolved, Vendor};
 pub use observe::{Observer, Silent};
+pub use offers::Offer;
 pub use plan::Estimate;
 pub use queries::{Done, Watch};
 pub use records::{
@@ -143,6 +147,8 @@ struct Inner {
     memory: assets::ByteBudget,
     public_url: RwLock<String>,
     poller: Poller,
+    prices: prices::Prices,
+    curious: knowledge::Curious,
     /// This process, as the records know it.
     worker: String,
     bell: webhooks::Bell,
@@ -180,18 +186,25 @@ impl Engine {
             ),
             public_url: RwLock::new(parts.settings.public_url.clone()),
             poller: Poller::default(),
+            prices: prices::Prices::default(),
+            curious: knowledge::Curious::default(),
             bell: webhooks::Bell::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             runtime: tokio::runtime::Handle::current(),
             parts,
         }));
+        engine.recall_learned().await?;
         engine.resume().await?;
         engine.spawn(workers::live(engine.clone()));
         engine.spawn(poller::poll(engine.clone()));
         engine.spawn(sweep::sweep(engine.clone()));
         engine.spawn(watch::watch(engine.clone()));
         engine.spawn(webhooks::deliver(engine.clone()));
+        engine.spawn(knowledge::keep(engine.clone()));
+        for vendor in engine.market().vendors() {
+            engine.spawn(knowledge::read(engine.clone(), Arc::clone(vendor)));
+        }
         Ok(engine)
     }
 
@@ -263,6 +276,10 @@ impl Engine {
 
     pub(crate) fn poller(&self) -> &Poller {
         &self.0.poller
+    }
+
+    pub(crate) fn prices(&self) -> &prices::Prices {
+        &self.0.prices
     }
 
     pub(crate) fn equals(&self) -> &Arc<dyn Fingerprints> {

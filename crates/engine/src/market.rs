@@ -25,12 +25,17 @@ pub struct Vendor {
     pub name: String,
     /// The adapter.
     pub adapter: Arc<dyn Provider>,
-    /// What the adapter says it can do.
-    pub description: Arc<Description>,
     /// Our accounts; the first is asked first.
     pub accounts: Vec<Arc<Account>>,
     /// Whether it runs on this machine, and so can fetch from a loopback `public_url`.
     pub loopback: bool,
+}
+
+impl Vendor {
+    /// What the adapter says now that it can do: a catalogue may change.
+    pub fn description(&self) -> Arc<Description> {
+        self.adapter.describe()
+    }
 }
 
 /// A name that teams ask for.
@@ -49,19 +54,21 @@ pub struct Alias {
 pub struct Listing {
     /// The vendor.
     pub vendor: Arc<Vendor>,
-    /// The model's place in the vendor's description.
+    /// The vendor's description as it was when this was looked up.
+    description: Arc<Description>,
+    /// The model's place in it.
     index: usize,
 }
 
 impl Listing {
     /// The model.
     pub fn model(&self) -> &Model {
-        &self.vendor.description.models[self.index]
+        &self.description.models[self.index]
     }
 
     /// Whether it is the same model at the same vendor.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        self.index == other.index && self.vendor.name == other.vendor.name
+        self.model().name == other.model().name && self.vendor.name == other.vendor.name
     }
 
     /// `provider/model`.
@@ -121,9 +128,12 @@ impl Market {
     /// Every model of every vendor.
     pub fn listings(&self) -> Vec<Listing> {
         let of = |vendor: &Arc<Vendor>| {
-            let vendor = Arc::clone(vendor);
-            (0..vendor.description.models.len())
-                .map(move |index| Listing { vendor: Arc::clone(&vendor), index })
+            let (vendor, description) = (Arc::clone(vendor), vendor.description());
+            (0..description.models.len()).map(move |index| Listing {
+                vendor: Arc::clone(&vendor),
+                description: Arc::clone(&description),
+                index,
+            })
         };
         self.vendors.values().flat_map(of).collect()
     }
@@ -132,8 +142,9 @@ impl Market {
     pub fn listing(&self, name: &str) -> Option<Listing> {
         let (provider, model) = name.split_once('/')?;
         let vendor = self.vendors.get(provider)?;
-        let index = vendor.description.models.iter().position(|m| m.name == model)?;
-        Some(Listing { vendor: Arc::clone(vendor), index })
+        let description = vendor.description();
+        let index = description.models.iter().position(|m| m.name == model)?;
+        Some(Listing { vendor: Arc::clone(vendor), description, index })
     }
 
     /// What a request's `model` and `kind` stand for.

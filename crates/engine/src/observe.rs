@@ -17,6 +17,8 @@ pub trait Observer: Send + Sync + fmt::Debug {
     fn looked(&self, provider: &str, late: Duration);
     /// A vendor told an account's balance.
     fn balance(&self, provider: &str, account: &str, balance: MicroUsd);
+    /// A model's charges are so many times its vendor's estimates; `model` is `provider/model`.
+    fn drift(&self, provider: &str, model: &str, ratio: f64);
     /// A webhook was tried; `Pending` where it will be tried again.
     fn webhook(&self, state: DeliveryState);
 }
@@ -31,5 +33,6 @@ impl Observer for Silent {
     fn booked(&self, _: &str, _: &str, _: &str, _: MicroUsd) {}
     fn looked(&self, _: &str, _: Duration) {}
     fn balance(&self, _: &str, _: &str, _: MicroUsd) {}
+    fn drift(&self, _: &str, _: &str, _: f64) {}
     fn webhook(&self, _: DeliveryState) {}
 }

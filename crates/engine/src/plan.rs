@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::{
     Caller, Code, Engine, Refusal, Request, Result,
+    knowledge::{NoTurns, PublicPace},
     market::{Account, Listing, Resolved},
     turns::AccountPace,
 };
@@ -60,6 +61,43 @@ pub struct Estimate {
 struct Asking<'a> {
     kind: provider::Kind,
     team: &'a str,
+    /// Outputs of one call.
+    count: u8,
+    /// Whether there are so few candidates that each may be asked for its price now.
+    few: bool,
+}
+
+/// So many models are asked for their prices while a caller waits.
+const ASKED_AT_ONCE: usize = 4;
+
+/// One way to split a request into calls, with the plan for it.
+struct Layout {
+    asked: Vec<Asked>,
+    plan: routing::Plan,
+    slots: Vec<u8>,
+}
+
+impl Layout {
+    /// Smaller is better: one that can be asked at all, then the least money, then the most that
+    /// stand by, then the fewest calls.
+    fn rank(&self) -> (bool, i64, std::cmp::Reverse<usize>, usize) {
+        let first =
+            self.plan.order.first().and_then(|index| self.asked[*index].quote.as_ref().ok());
+        let cost =
+            first.map_or(i64::MAX, |quote| times(quote.price, self.slots.len()).expected.micros());
+        let stand_by = std::cmp::Reverse(self.plan.order.len());
+        (first.is_none(), cost, stand_by, self.slots.len())
+    }
+
+    /// The candidates that may be asked, best first.
+    fn steps(&self) -> Vec<Step> {
+        let step = |&index: &usize| {
+            let asked = &self.asked[index];
+            let call = asked.quote.as_ref().ok()?.price;
+            Some(Step { listing: asked.listing.clone(), account: Arc::clone(&asked.account), call })
+        };
+        self.plan.order.iter().filter_map(step).collect()
+    }
 }
 
 /// A candidate before the verdict.
@@ -79,22 +117,18 @@ impl Engine {
     /// every candidate's reason, `providers_unavailable` where only time stands in the way.
     pub(crate) async fn plan(&self, caller: &Caller, request: Request) -> Result<Planned> {
         let resolved = self.resolve(caller, &request)?;
-        let asked = self.ask(&resolved, &request, &caller.team.id).await;
-        let slots = slots(request.count, &resolved.listings);
-        let plan = self.rank(&request, &asked, slots.len());
-        if plan.order.is_empty() {
-            return Err(refuse(&asked, &plan));
+        let layout = self.lay_out(&resolved, &request, &caller.team.id).await;
+        if layout.plan.order.is_empty() {
+            return Err(refuse(&layout.asked, &layout.plan));
         }
-        let steps = steps(&asked, &plan);
-        Ok(Planned { request, resolved, steps, slots })
+        let steps = layout.steps();
+        Ok(Planned { request, resolved, steps, slots: layout.slots })
     }
 
     /// What every candidate would cost, the cheapest usable first.
     pub async fn estimate(&self, caller: &Caller, request: &Request) -> Result<Vec<Estimate>> {
         let resolved = self.resolve(caller, request)?;
-        let asked = self.ask(&resolved, request, &caller.team.id).await;
-        let calls = slots(request.count, &resolved.listings).len();
-        let plan = self.rank(request, &asked, calls);
+        let Layout { asked, plan, slots } = self.lay_out(&resolved, request, &caller.team.id).await;
         let rest = (0..asked.len()).filter(|index| !plan.order.contains(index));
         let order: Vec<usize> = plan.order.iter().copied().chain(rest).collect();
         let line = |index: usize| {
@@ -104,7 +138,7 @@ impl Engine {
                 provider: asked.listing.vendor.name.clone(),
                 model: asked.listing.model().name.clone(),
                 account: asked.account.name.clone(),
-                price: quote.map(|q| times(q.price, calls)),
+                price: quote.map(|q| times(q.price, slots.len())),
                 source: quote.map(|q| q.source),
                 age: quote.map_or(Duration::ZERO, |q| q.age),
                 wait: asked.wait,
@@ -116,13 +150,20 @@ impl Engine {
     }
 
     /// Plans a generation again that a process left behind: it was accepted once, so nobody's leave is
-    /// asked, and it may have no step left.
-    pub(crate) async fn plan_again(&self, request: Request, team: &str) -> Result<Planned> {
+    /// asked, it keeps the calls it was split into, and it may have no step left.
+    pub(crate) async fn plan_again(
+        &self,
+        request: Request,
+        team: &str,
+        begun: Option<u8>,
+    ) -> Result<Planned> {
         let resolved = self.market().resolve(request.model.as_deref(), request.kind)?;
-        let asked = self.ask(&resolved, &request, team).await;
-        let slots = slots(request.count, &resolved.listings);
-        let steps = steps(&asked, &self.rank(&request, &asked, slots.len()));
-        Ok(Planned { request, resolved, steps, slots })
+        let layout = match begun {
+            Some(size) => self.lay(&resolved, &request, team, size).await,
+            None => self.lay_out(&resolved, &request, team).await,
+        };
+        let steps = layout.steps();
+        Ok(Planned { request, resolved, steps, slots: layout.slots })
     }
 
     fn resolve(&self, caller: &Caller, request: &Request) -> Result<Resolved> {
@@ -135,17 +176,56 @@ impl Engine {
         Ok(resolved)
     }
 
-    async fn ask(&self, resolved: &Resolved, request: &Request, team: &str) -> Vec<Asked> {
+    /// The cheapest way to split the outputs into calls: many small ones that every candidate can make,
+    /// or few large ones that only some can, where those come cheaper.
+    async fn lay_out(&self, resolved: &Resolved, request: &Request, team: &str) -> Layout {
+        let most = |listing: &Listing| listing.model().capabilities.max_count.max(1);
+        let wanted = request.count.max(1);
+        let mut sizes: Vec<u8> = resolved.listings.iter().map(|l| most(l).min(wanted)).collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        let mut best: Option<Layout> = None;
+        for size in sizes {
+            let layout = self.lay(resolved, request, team, size).await;
+            best = match best {
+                Some(best) if best.rank() <= layout.rank() => Some(best),
+                _ => Some(layout),
+            };
+        }
+        match best {
+            Some(best) => best,
+            None => self.lay(resolved, request, team, wanted).await,
+        }
+    }
+
+    /// The plan where each call makes `size` outputs.
+    async fn lay(&self, resolved: &Resolved, request: &Request, team: &str, size: u8) -> Layout {
+        let slots = split(request.count, size);
+        let asked = self
+            .ask(resolved, request, Asking { kind: resolved.kind, team, count: size, few: false })
+            .await;
+        let plan = self.rank(request, &asked, slots.len());
+        Layout { asked, plan, slots }
+    }
+
+    async fn ask(&self, resolved: &Resolved, request: &Request, asking: Asking<'_>) -> Vec<Asked> {
         let mut asked = Vec::new();
+        // Prices that must be asked for are asked for while a caller waits only where that is little.
+        let few = resolved.listings.len() <= ASKED_AT_ONCE;
+        let mut unknown = false;
         for listing in &resolved.listings {
             for account in &listing.vendor.accounts {
-                let quote = self
-                    .quote(request, listing, account, Asking { kind: resolved.kind, team })
-                    .await;
+                let quote = self.quote(request, listing, account, Asking { few, ..asking }).await;
+                let listed = |quote: &Quote| quote.source == QuoteSource::Listed;
+                unknown |= listing.vendor.adapter.knowledge().is_some()
+                    && quote.as_ref().is_ok_and(listed);
                 let wait = self.wait_for(account).await;
                 let (listing, account) = (listing.clone(), Arc::clone(account));
                 asked.push(Asked { listing, account, quote, wait });
             }
+        }
+        if unknown {
+            self.is_curious();
         }
         asked
     }
@@ -155,13 +235,13 @@ impl Engine {
         request: &Request,
         listing: &Listing,
         account: &Arc<Account>,
-        Asking { kind, team }: Asking<'_>,
+        Asking { kind, team, count, few }: Asking<'_>,
     ) -> Result<Quote, Barrier> {
         let wanted = &request.routing.providers;
         if !wanted.is_empty() && !wanted.contains(&listing.vendor.name) {
             return Err(Barrier::Lasting("not among the providers asked for".to_owned()));
         }
-        let work = work(request, kind, listing, 1, Vec::new());
+        let work = work(request, kind, listing, count, Vec::new());
         let work = Work { inputs: self.input_shapes(request, listing), ..work };
         if let Err(missing) = listing.model().admit(&work) {
             let said: Vec<String> =
@@ -178,13 +258,37 @@ impl Engine {
             return Err(Barrier::Passing(stopped.to_string()));
         }
         let units = self.units_price(listing, account, kind, &work).await?;
-        let pace = AccountPace::new(self, account).await;
-        let quote =
-            listing.vendor.adapter.quote(pace.call(), &work).await.map_err(|error| {
-                Barrier::Lasting(format!("no price is known: {}", error.public()))
-            })?;
+        let quote = self.price(listing, account, &work, few).await?;
+        if let (true, false) = (request.strict, quote.adjustments.is_empty()) {
+            let change = |(name, change): (&String, &provider::Adjustment)| {
+                format!("{name}: {} would be used, and the request is strict", change.used)
+            };
+            let said: Vec<String> = quote.adjustments.iter().map(change).collect();
+            return Err(Barrier::Lasting(said.join("; ")));
+        }
         let Price { expected, upper } = quote.price;
         Ok(Quote { price: Price { expected: expected + units, upper: upper + units }, ..quote })
+    }
+
+    /// The adapter's price, as charges say it will be.
+    async fn price(
+        &self,
+        listing: &Listing,
+        account: &Arc<Account>,
+        work: &Work,
+        few: bool,
+    ) -> Result<Quote, Barrier> {
+        let pace = AccountPace::new(self, account).await;
+        let mut call = pace.call();
+        let public = PublicPace::of(self, &listing.vendor, false);
+        if let Some(public) = &public {
+            call.pace = if few { public } else { &NoTurns };
+        }
+        let quote =
+            listing.vendor.adapter.quote(call, work).await.map_err(|error| {
+                Barrier::Lasting(format!("no price is known: {}", error.public()))
+            })?;
+        Ok(self.prices().correct(&listing.name(), quote))
     }
 
     /// What the units of one call cost: nothing within the allowance, overage past it.
@@ -216,7 +320,8 @@ impl Engine {
         let candidates: Vec<Candidate> = asked
             .iter()
             .map(|asked| {
-                let whole = |quote: &Quote| Quote { price: times(quote.price, calls), ..*quote };
+                let whole =
+                    |quote: &Quote| Quote { price: times(quote.price, calls), ..quote.clone() };
                 Candidate {
                     offer: asked.quote.as_ref().map(whole).map_err(Clone::clone),
                     wait: asked.wait,
@@ -237,16 +342,6 @@ impl Engine {
         });
         inputs.collect()
     }
-}
-
-/// The candidates that may be asked, best first.
-fn steps(asked: &[Asked], plan: &routing::Plan) -> Vec<Step> {
-    let step = |&index: &usize| {
-        let asked = &asked[index];
-        let call = asked.quote.as_ref().ok()?.price;
-        Some(Step { listing: asked.listing.clone(), account: Arc::clone(&asked.account), call })
-    };
-    plan.order.iter().filter_map(step).collect()
 }
 
 /// The work of one call.
@@ -275,13 +370,12 @@ pub(crate) fn work(
     }
 }
 
-/// Splits `count` outputs into calls that every candidate can make.
-fn slots(count: u8, listings: &[Listing]) -> Vec<u8> {
-    let most = listings.iter().map(|l| l.model().capabilities.max_count).min().unwrap_or(1).max(1);
+/// Splits `count` outputs into calls of at most `most`.
+fn split(count: u8, most: u8) -> Vec<u8> {
     let mut left = count.max(1);
     let mut slots = Vec::new();
     while left > 0 {
-        let take = left.min(most);
+        let take = left.min(most.max(1));
         slots.push(take);
         left -= take;
     }

@@ -93,9 +93,12 @@ impl Engine {
     pub(crate) async fn resume(&self) -> records::Result<()> {
         self.restore_credentials().await?;
         let now = self.clock().now();
-        let minute = std::time::Duration::from_secs(60);
+        let accounts = || self.market().vendors().flat_map(|vendor| &vendor.accounts);
+        let spans =
+            accounts().flat_map(|account| &account.limits.windows).map(|window| window.span);
+        let longest = spans.max().unwrap_or_default();
         let mut sent: std::collections::BTreeMap<String, Vec<Timestamp>> = Default::default();
-        for (account, at) in self.records().calls_since(now.minus(minute)).await? {
+        for (account, at) in self.records().calls_since(now.minus(longest)).await? {
             sent.entry(account).or_default().push(at);
         }
         for (account, calls) in sent {
@@ -191,7 +194,9 @@ impl Engine {
                 return None;
             }
             Ok(request) => {
-                self.plan_again(request, &generation.team).await.map_err(|refusal| refusal.message)
+                let begun = generation.attempts.first().map(|attempt| attempt.count);
+                let planned = self.plan_again(request, &generation.team, begun).await;
+                planned.map_err(|refusal| refusal.message)
             }
             Err(error) => Err(error.to_string()),
         };

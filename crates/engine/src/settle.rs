@@ -37,6 +37,7 @@ impl Underway {
         self.held.judged(false);
         self.engine().health().works(&self.account().id, self.started_at);
         self.tell_balance(finished.balance);
+        self.learn(&finished.charge);
         let remote = remote_outputs(&finished);
         let booking = self.booking(&finished, &remote);
         if remote.is_empty() {
@@ -65,6 +66,7 @@ impl Underway {
         match self.engine().records().apply(vec![change]).await {
             Ok(()) => {
                 self.show_booking(&booking);
+                self.learn(&found.finished.charge);
                 true
             }
             Err(records::Error::Claimed(_)) => false,
@@ -270,6 +272,16 @@ impl Underway {
             millis: stored.millis,
             created_at: at,
             expires_at: at.plus(self.engine().settings().asset_ttl),
+        }
+    }
+
+    /// What the charge says of its vendor's estimates.
+    fn learn(&self, charge: &provider::Charge) {
+        let (true, Some(estimated)) = (charge.certain, charge.estimated) else { return };
+        let model = self.step().listing.name();
+        let engine = self.engine();
+        if let Some(learned) = engine.prices().learn(&model, estimated, charge.amount) {
+            engine.observer().drift(self.provider(), &model, learned.ratio);
         }
     }
 

@@ -34,6 +34,8 @@ pub struct AccountLoad {
     pub allowances: Vec<LotLoad>,
     /// How near it is to being suspended, where its vendor does that.
     pub safety: Option<GuardLoad>,
+    /// What is wrong with it though it takes work.
+    pub warnings: Vec<String>,
 }
 
 /// Asks about every account, now and then.
@@ -41,7 +43,12 @@ pub(crate) async fn watch(engine: Engine) {
     loop {
         for vendor in engine.market().vendors() {
             for account in &vendor.accounts {
-                engine.look_at(vendor, account).await;
+                let since = engine.clock().now().minus(EVERY);
+                // Charges tell the balance: a look would only take a turn from paid work.
+                let known = engine.health().is_known(&account.id, since);
+                if !known || !account.limits.allowances.is_empty() {
+                    engine.look_at(vendor, account).await;
+                }
             }
         }
         let clock = engine.clock();
@@ -55,7 +62,7 @@ pub(crate) async fn watch(engine: Engine) {
 impl Engine {
     /// Asks the vendor about an account, and takes its word on money and allowances.
     pub(crate) async fn look_at(&self, vendor: &Vendor, account: &Arc<Account>) {
-        if !vendor.description.tells_account || self.stopping().is_cancelled() {
+        if !vendor.description().tells_account || self.stopping().is_cancelled() {
             return;
         }
         let pace = AccountPace::new(self, account).await;
@@ -64,6 +71,9 @@ impl Engine {
         match answer {
             Ok(status) => {
                 self.health().answered(&account.id, false);
+                for warning in self.health().warn(&account.id, status.warnings) {
+                    tracing::warn!(account = %account.id, warning, "something is wrong with the account");
+                }
                 if let Some(balance) = status.balance {
                     self.told_balance(vendor, account, balance);
                 }
@@ -106,8 +116,10 @@ impl Engine {
     /// A vendor told an account's balance.
     pub(crate) fn told_balance(&self, vendor: &Vendor, account: &Account, balance: MicroUsd) {
         self.observer().balance(&vendor.name, &account.name, balance);
-        let low = vendor.description.low_balance.as_ref();
-        let fell = self.health().told(&account.id, balance, low.map(|low| low.threshold));
+        let description = vendor.description();
+        let low = description.low_balance.as_ref();
+        let (threshold, now) = (low.map(|low| low.threshold), self.clock().now());
+        let fell = self.health().told(&account.id, balance, threshold, now);
         if let (true, Some(low)) = (fell, low) {
             tracing::warn!(
                 account = %account.id, %balance, threshold = %low.threshold, advice = %low.advice,
@@ -149,6 +161,7 @@ impl Engine {
             balance: self.health().balance(id),
             allowances,
             safety,
+            warnings: self.health().warnings(id),
         }
     }
 

@@ -126,14 +126,15 @@ pub(crate) fn market(
         for name in &alias.candidates {
             let (provider, model) = name.split_once('/').unwrap_or((name, ""));
             let vendor = vendors.iter().find(|vendor| vendor.name == provider);
-            let found = vendor.and_then(|vendor| vendor.description.model(model));
+            let description = vendor.map(MarketVendor::description);
+            let found = description.as_ref().and_then(|known| known.model(model));
             match found {
                 Some(model) if model.kind == alias.kind => candidates.push(name.clone()),
                 _ if alias.is_built_in() => {}
                 Some(model) => problems
                     .add_alias(alias, format!("`{name}` makes {}, not {}", model.kind, alias.kind)),
                 None => {
-                    let models = vendor.map(|vendor| &*vendor.description.models);
+                    let models = description.as_ref().map(|known| &*known.models);
                     let known = models.unwrap_or_default().iter().map(|model| &*model.name);
                     let reason = crate::config::no_such_model(name, provider, model, known);
                     problems.add_alias(alias, reason);
@@ -185,7 +186,6 @@ fn with_accounts(
     adapter: Arc<dyn Provider>,
     loopback: bool,
 ) -> MarketVendor {
-    let description = adapter.describe();
     let account = |account: &crate::config::AccountConfig| {
         Arc::new(Account {
             name: account.name.clone(),
@@ -195,5 +195,5 @@ fn with_accounts(
         })
     };
     let accounts = given.accounts.iter().map(account).collect();
-    MarketVendor { name: given.name.clone(), adapter, description, accounts, loopback }
+    MarketVendor { name: given.name.clone(), adapter, accounts, loopback }
 }

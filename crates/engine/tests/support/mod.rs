@@ -1,5 +1,6 @@
 //! A vendor that does what a test says, and an engine over real records in a temporary folder.
 
+pub(crate) mod credits;
 pub(crate) mod queue;
 pub(crate) mod vendor;
 
@@ -309,7 +310,6 @@ impl Stand for Scripted {
 }
 
 fn market(vendor: &Arc<Scripted>) -> Market {
-    let description = vendor.describe();
     let account = Account {
         name: "main".to_owned(),
         id: "scripted/main".to_owned(),
@@ -319,7 +319,7 @@ fn market(vendor: &Arc<Scripted>) -> Market {
     let adapter: Arc<dyn Provider> = Arc::clone(vendor) as Arc<dyn Provider>;
     let name = "scripted".to_owned();
     let accounts = vec![Arc::new(account)];
-    let vendor = Vendor { name, adapter, description, accounts, loopback: true };
+    let vendor = Vendor { name, adapter, accounts, loopback: true };
     let alias = Alias {
         name: "photo".to_owned(),
         kind: Kind::Image,

@@ -139,7 +139,12 @@ impl Queue {
 }
 
 fn unit(certain: bool) -> Charge {
-    Charge { amount: MicroUsd::ZERO, certain, allowance: Some(AllowanceUse { units: 1 }) }
+    Charge {
+        amount: MicroUsd::ZERO,
+        certain,
+        allowance: Some(AllowanceUse { units: 1 }),
+        estimated: None,
+    }
 }
 
 impl Stand for Queue {
@@ -188,7 +193,6 @@ impl Stand for Queue {
         let market_vendor = Vendor {
             name: "queue".to_owned(),
             adapter: Arc::clone(vendor) as Arc<dyn Provider>,
-            description: vendor.describe(),
             accounts,
             loopback: true,
         };
@@ -233,8 +237,13 @@ impl Provider for Queue {
             models: vec![model],
             low_balance: None,
             can_rotate: true,
+            keys_overlap: false,
             tells_account: true,
         })
+    }
+
+    fn knowledge(&self) -> Option<&dyn provider::Knowledge> {
+        None
     }
 
     fn limits(&self, _: &str) -> Limits {
@@ -244,7 +253,13 @@ impl Provider for Queue {
     async fn quote(&self, _: Call<'_>, _: &Work) -> Result<Quote> {
         let price = Price { expected: MicroUsd::ZERO, upper: MicroUsd::ZERO };
         let (age, duration) = (Duration::ZERO, Duration::from_secs(60));
-        Ok(Quote { price, source: QuoteSource::Listed, age, duration })
+        Ok(Quote {
+            price,
+            source: QuoteSource::Listed,
+            age,
+            duration,
+            adjustments: provider::Adjustments::new(),
+        })
     }
 
     async fn submit(
@@ -364,6 +379,10 @@ impl Provider for Queue {
             return Err(Error::new(ErrorKind::TimedOut, Blame::Network, retry, "locked out"));
         }
         Ok(new.into())
+    }
+
+    async fn retire(&self, _call: Call<'_>, _old: &SecretString) -> Result<()> {
+        Ok(())
     }
 }
 

@@ -181,8 +181,13 @@ impl Provider for Scripted {
             models: vec![model],
             low_balance: None,
             can_rotate: false,
+            keys_overlap: false,
             tells_account: false,
         })
+    }
+
+    fn knowledge(&self) -> Option<&dyn provider::Knowledge> {
+        None
     }
 
     fn limits(&self, _: &str) -> Limits {
@@ -193,7 +198,13 @@ impl Provider for Scripted {
         let price =
             Price { expected: MicroUsd::from_micros(COST), upper: MicroUsd::from_micros(COST * 2) };
         let duration = Duration::from_secs(1);
-        Ok(Quote { price, source: QuoteSource::Listed, age: Duration::ZERO, duration })
+        Ok(Quote {
+            price,
+            source: QuoteSource::Listed,
+            age: Duration::ZERO,
+            duration,
+            adjustments: provider::Adjustments::new(),
+        })
     }
 
     async fn submit(
@@ -299,5 +310,9 @@ impl Provider for Scripted {
     async fn rotate(&self, _: Call<'_>) -> Result<SecretString> {
         let kind = ErrorKind::Unsupported;
         Err(Error::new(kind, Blame::Caller, Retry::No, "this vendor has no rotation"))
+    }
+
+    async fn retire(&self, _call: Call<'_>, _old: &SecretString) -> Result<()> {
+        Ok(())
     }
 }

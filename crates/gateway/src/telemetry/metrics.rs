@@ -25,6 +25,7 @@ pub struct Metrics {
     spend: CounterVec,
     account_available: IntGaugeVec,
     account_balance: GaugeVec,
+    estimate_drift: GaugeVec,
     allowance: IntGaugeVec,
     hold_until: IntGaugeVec,
     poll_delay: HistogramVec,
@@ -85,6 +86,11 @@ const ALLOWANCE: Spec = (
     "Prepaid units left.",
     &["provider", "account", "kind", "window"],
 );
+const ESTIMATE_DRIFT: Spec = (
+    "atelier_estimate_drift_ratio",
+    "What a model's charges are in times of its vendor's estimates.",
+    &["provider", "model"],
+);
 const HOLD_UNTIL: Spec = (
     "atelier_account_hold_until_seconds",
     "When a hold ends, in Unix seconds.",
@@ -118,8 +124,9 @@ impl Metrics {
         };
         let own = Histogram::with_opts(wide(OVERHEAD.0, OVERHEAD.1, SHORT))?;
         let spend = CounterVec::new(Opts::new(SPEND.0, SPEND.1), SPEND.2)?;
-        let balance = Opts::new(ACCOUNT_BALANCE.0, ACCOUNT_BALANCE.1);
-        let balance = GaugeVec::new(balance, ACCOUNT_BALANCE.2)?;
+        let amounts = |(name, help, labels): Spec| {
+            registered(r, GaugeVec::new(Opts::new(name, help), labels)?)
+        };
         Ok(Self {
             http_requests: counts(HTTP_REQUESTS)?,
             http_duration: times(HTTP_DURATION, WIDE)?,
@@ -129,7 +136,8 @@ impl Metrics {
             attempt_duration: times(ATTEMPT_DURATION, LONG)?,
             spend: registered(r, spend)?,
             account_available: gauges(ACCOUNT_AVAILABLE)?,
-            account_balance: registered(r, balance)?,
+            account_balance: amounts(ACCOUNT_BALANCE)?,
+            estimate_drift: amounts(ESTIMATE_DRIFT)?,
             allowance: gauges(ALLOWANCE)?,
             hold_until: gauges(HOLD_UNTIL)?,
             poll_delay: times(POLL_DELAY, LATE)?,
@@ -227,6 +235,10 @@ impl Observer for Metrics {
 
     fn balance(&self, provider: &str, account: &str, balance: MicroUsd) {
         self.account_balance.with_label_values(&[provider, account]).set(dollars(balance));
+    }
+
+    fn drift(&self, provider: &str, model: &str, ratio: f64) {
+        self.estimate_drift.with_label_values(&[provider, model]).set(ratio);
     }
 
     fn webhook(&self, state: DeliveryState) {

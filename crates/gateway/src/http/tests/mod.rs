@@ -176,7 +176,6 @@ async fn new_key(engine: &Engine, name: &str) -> String {
 
 fn market() -> Market {
     let adapter: Arc<dyn Provider> = Arc::new(painter::Painter);
-    let description = adapter.describe();
     let account = Account {
         name: "main".to_owned(),
         id: "painter/main".to_owned(),
@@ -185,7 +184,7 @@ fn market() -> Market {
     };
     let accounts = vec![Arc::new(account)];
     let name = "painter".to_owned();
-    let vendor = Vendor { name, adapter, description, accounts, loopback: true };
+    let vendor = Vendor { name, adapter, accounts, loopback: true };
     let candidates = vec!["painter/oil".to_owned()];
     let alias = Alias { name: "photo".to_owned(), kind: Kind::Image, candidates };
     let candidates = vec!["painter/film".to_owned()];
