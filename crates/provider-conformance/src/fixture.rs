@@ -35,6 +35,12 @@ pub trait Fixture: Clone + Debug + Send + Sync + 'static {
     /// Whether this request is the one that the vendor charges for.
     fn is_submit(&self, request: &Recorded) -> bool;
 
+    /// Whether the vendor's limits count this request: all of them, but for files that it keeps outside
+    /// its API.
+    fn is_counted(&self, _request: &Recorded) -> bool {
+        true
+    }
+
     /// The bytes of the output that [`answer`](Self::answer) delivers.
     fn output(&self) -> Vec<u8>;
 

@@ -311,6 +311,10 @@ impl<F: Fixture> Fixture for Flawed<F> {
     fn is_submit(&self, request: &Recorded) -> bool {
         self.0.is_submit(request)
     }
+
+    fn is_counted(&self, request: &Recorded) -> bool {
+        self.0.is_counted(request)
+    }
     fn output(&self) -> Vec<u8> {
         self.0.output()
     }

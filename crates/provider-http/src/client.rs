@@ -108,6 +108,11 @@ impl Client {
             deadlines.total += work - deadlines.first_byte;
             deadlines.first_byte = work;
         }
+        if let Some(whole) = request.whole {
+            deadlines.total = deadlines.total.min(whole);
+        }
+        let mut settings = self.settings;
+        settings.json_max_bytes = request.json_max.unwrap_or(settings.json_max_bytes);
         let ends = Instant::now() + deadlines.total;
         let sent = http.execute(request.into_http()?);
         let answered = timeout(deadlines.first_byte.min(deadlines.total), sent).await;
@@ -117,7 +122,12 @@ impl Client {
             Err(_) => return Err(error::too_late(effect, operation)),
         };
         tracing::debug!(operation, status = answer.status().as_u16(), "vendor answered");
-        Ok(Response::new(answer, effect, operation, ends, &self.settings, self.clock.now()))
+        Ok(Response::new(answer, effect, operation, ends, &settings, self.clock.now()))
+    }
+
+    /// The clock that the client was made with: an adapter's ages and windows are by the same one.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
     }
 }
 

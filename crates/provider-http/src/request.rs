@@ -28,6 +28,8 @@ pub struct Request<'a> {
     pub(crate) url: Url,
     pub(crate) public_only: bool,
     pub(crate) work: Option<Duration>,
+    pub(crate) whole: Option<Duration>,
+    pub(crate) json_max: Option<usize>,
     method: Method,
     credential: Option<Credential<'a>>,
     headers: Vec<(&'static str, &'static str)>,
@@ -48,6 +50,8 @@ impl<'a> Request<'a> {
             url,
             public_only: false,
             work: None,
+            whole: None,
+            json_max: None,
             method,
             credential: None,
             headers: Vec::new(),
@@ -65,6 +69,17 @@ impl<'a> Request<'a> {
     /// ambiguous as that of a paid one.
     pub fn change(operation: &'static str, url: Url) -> Self {
         Self::new(operation, Effect::Paid, Method::POST, url)
+    }
+
+    /// The same with a JSON body.
+    pub fn change_with(operation: &'static str, url: Url, json: impl Into<Bytes>) -> Self {
+        Self { json: Some(json.into()), ..Self::change(operation, url) }
+    }
+
+    /// A POST that changes nothing: a question whose words do not fit into an address.
+    pub fn question(operation: &'static str, url: Url, json: impl Into<Bytes>) -> Self {
+        let json = Some(json.into());
+        Self { json, ..Self::new(operation, Effect::Read, Method::POST, url) }
     }
 
     /// A GET that changes nothing.
@@ -111,6 +126,22 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn works_for(mut self, longest: Duration) -> Self {
         self.work = Some(longest);
+        self
+    }
+
+    /// For an answer that somebody waits for: all of it takes so long at most, if the client's own
+    /// deadlines do not end it before.
+    #[must_use]
+    pub fn within(mut self, whole: Duration) -> Self {
+        self.whole = Some(whole);
+        self
+    }
+
+    /// For an answer that is a long list: its JSON may have so many bytes, whatever the client's
+    /// settings say of JSON. [`Settings::body_max_bytes`](crate::Settings) holds all the same.
+    #[must_use]
+    pub fn json_up_to(mut self, bytes: usize) -> Self {
+        self.json_max = Some(bytes);
         self
     }
 
@@ -234,6 +265,21 @@ mod tests {
         assert!(http.method() == Method::POST && http.body().is_none());
         let error = Request::read("x", url()).header("no header", "0").into_http().unwrap_err();
         assert_eq!((error.blame(), error.retry()), (Blame::Gateway, Retry::No));
+    }
+
+    #[test]
+    fn a_question_is_a_post_that_may_be_asked_again_and_a_change_is_not() {
+        let question = Request::question("estimate", url(), "{}");
+        assert_eq!(question.effect(), Effect::Read);
+        let change = Request::change_with("new key", url(), "{\"name\":\"a\"}");
+        assert_eq!(change.effect(), Effect::Paid, "its loss is not harmless");
+        for (request, body) in [(question, "{}"), (change, "{\"name\":\"a\"}")] {
+            let http = request.into_http().unwrap();
+            assert_eq!(http.method(), Method::POST);
+            assert_eq!(http.headers()["content-type"], "application/json");
+            let sent = http.body().and_then(reqwest::Body::as_bytes);
+            assert_eq!(sent, Some(body.as_bytes()));
+        }
     }
 
     #[test]

@@ -125,7 +125,7 @@ impl Response {
         (error, body.freeze())
     }
 
-    /// All of a small JSON body.
+    /// All of a small JSON body: of one that is as large as the settings, or its request, allow.
     pub async fn json(mut self) -> Result<Bytes> {
         self.body_max = self.body_max.min(u64::try_from(self.json_max).unwrap_or(u64::MAX));
         let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use provider::{
-    ErrorKind, OutputHint, OutputSink, OutputWriter, Receipt, Result, Retry, SinkError, SystemClock,
+    ErrorKind, ManualClock, OutputHint, OutputSink, OutputWriter, Receipt, Result, Retry,
+    SinkError, SystemClock, Timestamp,
 };
 use provider_conformance::{Answer, Ending, MemorySink, Vendor};
 use provider_http::{Client, Deadlines, Request, Settings, Taken};
@@ -99,6 +100,39 @@ async fn json_has_a_smaller_limit_than_outputs() {
     let answer = client.send(Request::read("large", url(&vendor.url()))).await.unwrap();
     let sink = MemorySink::default();
     assert_eq!(answer.copy_to(&mut sink.writer()).await.unwrap(), 4097);
+}
+
+#[tokio::test]
+async fn one_request_may_have_a_larger_limit_for_its_json() {
+    let vendor = Vendor::start(|_| Answer::new(200, "application/json", vec![b' '; 4097]));
+    let client = client(Settings { json_max_bytes: 4096, ..Settings::default() });
+    for (limit, fits) in [(4096, false), (4097, true)] {
+        let request = Request::read("catalogue", url(&vendor.url())).json_up_to(limit);
+        let body = client.send(request).await.unwrap().json().await;
+        assert_eq!(body.is_ok_and(|body| body.len() == 4097), fits, "{limit}");
+    }
+    let usual = client.send(Request::read("small", url(&vendor.url()))).await.unwrap();
+    assert!(usual.json().await.is_err(), "the limit was that one request's");
+}
+
+#[tokio::test]
+async fn a_request_that_somebody_waits_for_ends_before_the_others() {
+    // Nobody answers: only a deadline ends it, and the client's own are minutes.
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = format!("http://{}/", listener.local_addr().unwrap());
+    let question = Request::question("estimate", url(&address), "{}");
+    let client = client(Settings::default());
+    let asked = client.send(question.within(Duration::from_millis(20)));
+    let error = tokio::time::timeout(Duration::from_secs(30), asked).await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::TimedOut, Retry::Safe { after: None }));
+}
+
+#[test]
+fn a_client_shows_the_clock_that_it_was_made_with() {
+    let clock = ManualClock::at(Timestamp::from_millis(1000));
+    let client = Client::new(Settings::default(), Arc::new(clock.clone())).unwrap();
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(client.clock().now(), Timestamp::from_millis(2000));
 }
 
 #[tokio::test]

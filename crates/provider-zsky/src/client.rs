@@ -116,7 +116,7 @@ impl Api {
         let place = convert::place(location)?;
         let mut refused = None;
         if let Some(url) = &place.url {
-            match self.stored(call, url, writer).await? {
+            match self.stored(url, writer).await? {
                 Stored::Fetched => return Ok(()),
                 Stored::Refused(status) => refused = Some(status),
             }
@@ -125,7 +125,7 @@ impl Api {
             return Err(convert::storage_refusal(refused.unwrap_or(404), None));
         };
         let fresh = self.fresh_address(call, job).await?;
-        match self.stored(call, &fresh, writer).await? {
+        match self.stored(&fresh, writer).await? {
             Stored::Fetched => Ok(()),
             Stored::Refused(status) => Err(convert::storage_refusal(status, None)),
         }
@@ -165,19 +165,13 @@ impl Api {
     }
 
     /// Asks the storage, which gets no credential: the address is its own.
-    async fn stored(
-        &self,
-        call: Call<'_>,
-        address: &str,
-        writer: &mut dyn OutputWriter,
-    ) -> Result<Stored> {
+    async fn stored(&self, address: &str, writer: &mut dyn OutputWriter) -> Result<Stored> {
         let url = self.base.join(address).map_err(|_| {
             let public = "the vendor named an address that is none";
             Error::new(ErrorKind::Failed, Blame::Vendor, Retry::No, public)
         })?;
         let request = Request::read("result", url);
         let request = if self.base.is_inside() { request } else { request.public_only() };
-        let _turn = call.pace.turn().await?;
         let answer = self.http.send(request).await?;
         match answer.status() {
             200..=299 => {}

@@ -327,13 +327,14 @@ impl Capabilities {
         for rule in &self.inputs {
             let given = work.inputs.iter().filter(|input| input.role == rule.role).count();
             if given < rule.min {
-                let (least, role) = (rule.min, rule.role);
-                return Some(format!("the model needs {least} of role {role:?}, {given} given"));
+                let (least, role) = (rule.min, rule.role.as_str());
+                return Some(format!("the model needs {least} of role `{role}`, {given} given"));
             }
         }
         for input in &work.inputs {
             let Some(rule) = self.inputs.iter().find(|rule| rule.role == input.role) else {
-                return Some(format!("the model takes no input of role {:?}", input.role));
+                let role = input.role.as_str();
+                return Some(format!("the model takes no input of role `{role}`"));
             };
             let takes = |kind: &String| match kind.strip_suffix('*') {
                 Some(prefix) => input.media_type.starts_with(prefix),

@@ -57,7 +57,8 @@ use secrecy::SecretString;
 /// Waits for this account's turn to send one more request, and counts it.
 ///
 /// The engine owns the vendor's rate windows and slots; an adapter awaits [`Pace::turn`] before every
-/// request except the first request of [`Provider::submit`], whose turn the engine has already taken.
+/// request except the first request of [`Provider::submit`], whose turn the engine has already taken,
+/// and except files that the vendor keeps outside its API, where no limit counts them.
 #[async_trait::async_trait]
 pub trait Pace: Send + Sync {
     /// Returns once the account's limits allow one more request. The turn lasts as long as what it

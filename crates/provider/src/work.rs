@@ -90,6 +90,21 @@ pub enum Role {
     Audio,
 }
 
+impl Role {
+    /// The name outside, e.g. `first_frame`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Reference => "reference",
+            Self::FirstFrame => "first_frame",
+            Self::LastFrame => "last_frame",
+            Self::Mask => "mask",
+            Self::Video => "video",
+            Self::Audio => "audio",
+        }
+    }
+}
+
 /// One input: bytes we hold, and a link under which a vendor can fetch them where it must.
 #[derive(Clone, PartialEq)]
 pub struct Input {

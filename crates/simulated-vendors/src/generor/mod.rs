@@ -60,6 +60,7 @@ pub use self::{
     catalogue::{MediaType, Model, Unit, VideoModel},
     generation::Charge,
     order::{Order, Reference},
+    routes::endpoints,
     settings::{FetchFrom, Latencies, Limits, Purses, Rate, Settings, Tier, TransactionShape},
 };
 use self::{entries::Entry, ledger::Ledger, rates::Rates};

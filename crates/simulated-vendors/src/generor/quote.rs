@@ -84,6 +84,13 @@ pub(crate) fn charged(
     real.total.saturating_mul(percent).div_ceil(100)
 }
 
+/// A charge as it is off by chance: one of the whole numbers within so many percent of it, each as likely as the others.
+pub(crate) fn off_by_chance(credits: u64, percent: u8, random: u64) -> u64 {
+    let most = credits.saturating_mul(u64::from(percent.min(100))) / 100;
+    let numbers = most.saturating_mul(2).saturating_add(1);
+    credits.saturating_sub(most).saturating_add(random % numbers)
+}
+
 /// By the last generations of that generator and model (milliseconds an item), or by the catalogue.
 pub(crate) fn time(order: &Order, model: &Model, samples_ms: &[u64]) -> Value {
     let seconds = |ms: u64| ms.div_ceil(1000).max(1);
@@ -120,4 +127,26 @@ pub(crate) fn adjust(data: &mut Map<String, Value>, order: &Order, model: &Model
         "reason": "snapped to nearest provider-supported duration",
     });
     data.insert("adjustments".to_owned(), json!({ "seconds": seconds }));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::off_by_chance;
+    use crate::pictures::noise::mix;
+
+    #[test]
+    fn a_charge_is_off_by_chance_both_ways_evenly_and_no_further_than_set() {
+        let mut seen = BTreeMap::new();
+        for number in 0..7000 {
+            *seen.entry(off_by_chance(400, 8, mix(number))).or_insert(0) += 1;
+        }
+        assert_eq!(seen.keys().copied().collect::<Vec<_>>(), (368..=432).collect::<Vec<_>>());
+        let (least, most) = (seen.values().min().unwrap(), seen.values().max().unwrap());
+        assert!(*least > 60 && *most < 170, "about 108 of each: {seen:?}");
+        assert_eq!(off_by_chance(24, 8, 0), 23, "25.92 and 22.08 are no whole credits");
+        assert_eq!((off_by_chance(24, 0, 9), off_by_chance(1, 8, 9)), (24, 1));
+        assert_eq!(off_by_chance(400, 255, 0), 0, "no more than all of it");
+    }
 }

@@ -129,6 +129,11 @@ static ROUTES: [Route; 45] = [
     key("DELETE", "api-keys/{}", Act::RevokeKey),
 ];
 
+/// Every endpoint that is served: its method, and its path under the base URL with `{}` for what stands for any.
+pub fn endpoints() -> impl Iterator<Item = (&'static str, String)> {
+    ROUTES.iter().map(|route| (route.method, format!("/{}", route.pattern)))
+}
+
 /// An endpoint, and what stood where its pattern has a hole.
 #[derive(Debug)]
 pub(crate) struct Found {

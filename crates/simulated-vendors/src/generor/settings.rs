@@ -23,6 +23,9 @@ pub struct Settings {
     /// What is charged, in percent of the estimate, by model; 100 where a model is not listed. The page's example is
     /// estimated at 6 credits and charged 24.
     pub charged_percent: BTreeMap<u32, u64>,
+    /// By how many percent a charge is off at most, either way: evenly, by the seed and the call's number. Credits are
+    /// whole, so that a charge of few of them is off by less, or not at all.
+    pub charge_noise_percent: u8,
     /// From how many items on `count` % are off.
     pub discount_from: u32,
     /// Whether `credit_cost` is the difference of two balances, read before and after the work: with two
@@ -73,6 +76,7 @@ impl Default for Settings {
             keys: Vec::new(),
             models: models::models(),
             charged_percent: BTreeMap::from([(10003, 400)]),
+            charge_noise_percent: 0,
             discount_from: 2,
             cost_by_balance: false,
             opening: Purses { paid: 35_775, free: 200, earned: 50 },

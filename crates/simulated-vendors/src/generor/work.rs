@@ -28,6 +28,9 @@ use super::{
 };
 use crate::{faults::FaultKind, pictures::noise::mix};
 
+/// Sets the chance of a charge apart from those of a picture and of its latency.
+const CHANCE_OF_CHARGE: u64 = 0x6368_6172_6765;
+
 /// A piece of work that was let in.
 #[derive(Debug)]
 struct Job {
@@ -159,6 +162,9 @@ impl Generor {
             let before = books.credits(customer.user_id);
             (books.begin(beginning).map_err(not_begun)?, before)
         };
+        // Another number than the one that the pictures are drawn from.
+        let chance = mix(generation.art_seed ^ CHANCE_OF_CHARGE);
+        let credits = quote::off_by_chance(credits, settings.charge_noise_percent, chance);
         let started = Instant::now();
         if job.oddity == Some(FaultKind::JobStuck) {
             return std::future::pending().await;

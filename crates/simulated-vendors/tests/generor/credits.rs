@@ -2,6 +2,7 @@
 
 use crate::client::{Client, KEY, SCHNELL, quick, refused, start, told};
 use serde_json::{Value, json};
+use simulated_vendors::generor::Settings;
 
 async fn have(client: &Client, total: u64) {
     client.control("POST", "/credits", json!({ "key": KEY, "total": total })).await;
@@ -35,6 +36,28 @@ async fn too_few_credits_are_refused_before_any_work() {
         (&json!(6), &json!(0)),
         "no account goes below nothing"
     );
+}
+
+#[tokio::test]
+async fn a_charge_is_off_by_chance_where_that_is_set_and_the_same_again_by_the_seed() {
+    let noisy = || Settings { charge_noise_percent: 8, seed: 7, ..quick() };
+    let mut runs = Vec::new();
+    for settings in [noisy(), noisy(), quick()] {
+        let (_running, client) = start(settings).await;
+        let body = json!({ "prompt": "x", "model_id": 10001 });
+        let mut costs = Vec::new();
+        for _ in 0..12 {
+            let data = told(&client.generate("image", &body).await);
+            assert_eq!(data["credit_cost_estimated"], 80);
+            costs.push(data["credit_cost"].as_u64().unwrap());
+        }
+        assert_eq!(client.total().await, 36_025 - costs.iter().sum::<u64>());
+        runs.push(costs);
+    }
+    assert_eq!(runs[0], runs[1]);
+    assert!(runs[0].iter().all(|cost| (74..=86).contains(cost)), "{runs:?}");
+    assert!(runs[0].iter().any(|c| *c < 80) && runs[0].iter().any(|c| *c > 80), "{runs:?}");
+    assert_eq!(runs[2], [80; 12]);
 }
 
 #[tokio::test]
