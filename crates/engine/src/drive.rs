@@ -203,10 +203,7 @@ async fn end(
     let mut recorded = ending.clone();
     if !journey.request.store {
         // The bytes go into the one answer and nowhere else: nothing can be asked for later.
-        for output in &mut recorded.outputs {
-            output.asset = None;
-            output.expires_at = None;
-        }
+        recorded.outputs.iter_mut().for_each(keep_nothing);
     }
     changes.push(Change::EndGeneration(Box::new(recorded)));
     let Journey { engine, request, id, team, .. } = journey;
@@ -250,11 +247,25 @@ async fn keep_late(journey: &Journey, ends: Vec<SlotEnd>) {
     if outputs.is_empty() {
         return;
     }
-    let late = Change::LateOutputs { generation: journey.id.clone(), outputs: outputs.clone() };
-    changes.push(late);
+    changes.push(late(journey, outputs.clone()));
     journey.engine.must_apply(changes).await;
     drop(places);
     journey.flight.update(|state| state.outputs.append(&mut outputs));
+}
+
+/// Outputs that come when the generation has its end.
+pub(crate) fn late(journey: &Journey, mut outputs: Vec<OutputRecord>) -> Change {
+    if !journey.request.store {
+        outputs.iter_mut().for_each(keep_nothing);
+    }
+    Change::LateOutputs { generation: journey.id.clone(), outputs }
+}
+
+/// What the records may say of an output that nobody may keep.
+fn keep_nothing(output: &mut OutputRecord) {
+    output.asset = None;
+    output.expires_at = None;
+    output.text = None;
 }
 
 /// Parameters that were understood and that nobody heeds are reported, never dropped in silence.

@@ -183,7 +183,12 @@ impl Market {
         Resolved {
             kind: alias.kind,
             name: alias.name.clone(),
-            listings: alias.candidates.iter().filter_map(|name| self.listing(name)).collect(),
+            listings: alias
+                .candidates
+                .iter()
+                .filter_map(|name| self.listing(name))
+                .filter(|listing| listing.model().kind == alias.kind)
+                .collect(),
         }
     }
 

@@ -16,6 +16,7 @@ use records::{Asset, Booking, Change, EndAttempt, Failure, Outcome};
 use crate::{
     Code, Engine,
     attempt::{Underway, Verdict},
+    drive,
     journey::{Made, failure},
     keep::Kept,
     plan::Step,
@@ -194,7 +195,12 @@ impl Underway {
         let engine = self.engine().clone();
         changes.extend(self.held.end_units(&engine, UnitsEnd::Used).await);
         let mut outputs = Vec::new();
-        let mut more = Adjustments::new();
+        let mut more = adjustments;
+        let measured = |kept: &Kept| kept.stored.as_ref().is_some_and(|s| s.width.is_some());
+        if kept.iter().flatten().any(measured) {
+            // What came is known now; what was expected of it no longer matters.
+            more.remove("size");
+        }
         for kept in kept.iter().flatten() {
             if let Some(asset) = &kept.stored {
                 if self.journey.request.store {
@@ -212,8 +218,7 @@ impl Underway {
         if late {
             // Outputs are added to an end that is written.
             self.journey.flight.ended().await;
-            let generation = self.journey.id.clone();
-            changes.push(Change::LateOutputs { generation, outputs: outputs.clone() });
+            changes.push(drive::late(&self.journey, outputs.clone()));
         }
         let defer = self.journey.is_single() && kept.is_ok() && !late;
         if !defer {
@@ -235,7 +240,6 @@ impl Underway {
             self.step().listing.model().name.clone(),
             self.account().name.clone(),
         );
-        more.extend(adjustments);
         let equal = defer.then_some(self.equal);
         Verdict::Made(Box::new(Made { outputs, adjustments: more, by, rest: changes, equal }))
     }

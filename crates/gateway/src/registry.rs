@@ -10,7 +10,7 @@ use engine::{Account, Alias, Market, Vendor as MarketVendor};
 use provider::{Provider, SystemClock};
 use simulated_vendors::{Placement, Running, Vendors, VendorsSettings};
 
-use crate::config::{BaseUrl, Config, Generor, Options, OptionsError, Problems, ProviderConfig};
+use crate::config::{BaseUrl, Config, Options, OptionsError, Problems, ProviderConfig};
 
 /// A vendor's API that we know.
 pub(crate) struct Vendor {
@@ -18,12 +18,6 @@ pub(crate) struct Vendor {
     pub(crate) name: &'static str,
     /// Whether its options can be used.
     pub(crate) check: fn(&Options) -> Result<(), OptionsError>,
-    /// How work gets there; none where that comes with a later version.
-    pub(crate) adapter: Option<Adapter>,
-}
-
-/// How work gets to a vendor.
-pub(crate) struct Adapter {
     build: Build,
     /// A key that the simulated vendor takes.
     pub(crate) simulated_key: &'static str,
@@ -47,20 +41,15 @@ macro_rules! vendor {
         Vendor {
             name: $name,
             check: |options| options.read::<$config>().map(drop),
-            adapter: Some(Adapter {
-                build: |given, base_url, client| {
-                    let mut config = given.options.read::<$config>()?;
-                    config.name.clone_from(&given.name);
-                    base_url.clone_into(&mut config.base_url);
-                    let adapter = <$adapter>::new(config, client);
-                    Ok(Arc::new(adapter.map_err(|error| given.options.wrong(&error))?))
-                },
-                simulated_key: $simulated_key,
-            }),
+            build: |given, base_url, client| {
+                let mut config = given.options.read::<$config>()?;
+                config.name.clone_from(&given.name);
+                base_url.clone_into(&mut config.base_url);
+                let adapter = <$adapter>::new(config, client);
+                Ok(Arc::new(adapter.map_err(|error| given.options.wrong(&error))?))
+            },
+            simulated_key: $simulated_key,
         }
-    };
-    ($name:literal, $config:ty) => {
-        Vendor { name: $name, check: |options| options.read::<$config>().map(drop), adapter: None }
     };
 }
 
@@ -68,7 +57,7 @@ macro_rules! vendor {
 pub(crate) static VENDORS: [Vendor; 3] = [
     vendor!("zekron", provider_zekron::Config, provider_zekron::Zekron, "zk_simulated"),
     vendor!("zsky", provider_zsky::Config, provider_zsky::Zsky, "zsky_live_simulated"),
-    vendor!("generor", Generor),
+    vendor!("generor", provider_generor::Config, provider_generor::Generor, "gnr_live_simulated"),
 ];
 
 /// The vendor with this name.
@@ -83,7 +72,7 @@ pub(crate) type Simulated = BTreeMap<String, Running>;
 pub(crate) async fn simulate(config: &Config, folder: &Path) -> io::Result<Simulated> {
     let mut simulated = Simulated::new();
     for provider in &config.providers {
-        if provider.base_url == BaseUrl::Simulated && provider.vendor.adapter.is_some() {
+        if provider.base_url == BaseUrl::Simulated {
             let placement = Placement::default().in_folder(folder.join(&provider.name));
             let settings = VendorsSettings::default();
             let running = Vendors::start_one(provider.vendor.name, placement, settings).await?;
@@ -108,14 +97,13 @@ pub(crate) fn market(
     let mut problems = Problems::of(config);
     let mut vendors = Vec::new();
     for given in &config.providers {
-        let Some(adapter) = &given.vendor.adapter else { continue };
         let base_url = match &given.base_url {
             BaseUrl::At(url) => url.clone(),
             BaseUrl::Simulated => {
                 simulated.get(&given.name).map_or_else(|| NOWHERE.to_owned(), Running::base_url)
             }
         };
-        match (adapter.build)(given, &base_url, Arc::clone(client)) {
+        match (given.vendor.build)(given, &base_url, Arc::clone(client)) {
             Ok(adapter) => vendors.push(with_accounts(given, adapter, is_loopback(&base_url))),
             Err(wrong) => problems.add_option(wrong),
         }
@@ -131,6 +119,10 @@ pub(crate) fn market(
             match found {
                 Some(model) if model.kind == alias.kind => candidates.push(name.clone()),
                 _ if alias.is_built_in() => {}
+                // A catalogue that nobody has read yet may have it.
+                None if vendor.is_some_and(|vendor| vendor.adapter.knowledge().is_some()) => {
+                    candidates.push(name.clone());
+                }
                 Some(model) => problems
                     .add_alias(alias, format!("`{name}` makes {}, not {}", model.kind, alias.kind)),
                 None => {

@@ -15,7 +15,6 @@
 mod environment;
 mod models;
 mod options;
-mod planned;
 mod providers;
 mod read;
 mod section;
@@ -43,9 +42,7 @@ pub use self::{
     providers::{AccountConfig, BaseUrl, LimitOverrides, ProviderConfig},
     section::{Problem, Problems},
 };
-pub(crate) use self::{
-    options::Options, planned::Generor, section::no_such_model, summary::Summary,
-};
+pub(crate) use self::{options::Options, section::no_such_model, summary::Summary};
 use self::{
     section::{Findings, Section},
     substitute::Scope,

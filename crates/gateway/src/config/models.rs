@@ -29,7 +29,7 @@ pub struct AliasConfig {
     pub name: String,
     /// What it makes.
     pub kind: Kind,
-    /// `provider/model`, of equal standing; only of providers that can work.
+    /// `provider/model`, of equal standing.
     pub candidates: Vec<String>,
     pub(crate) origin: Origin,
 }
@@ -41,11 +41,7 @@ impl AliasConfig {
     }
 }
 
-pub(super) fn read(
-    mut section: Section<'_>,
-    providers: &[ProviderConfig],
-    warnings: &mut Vec<String>,
-) -> Models {
+pub(super) fn read(mut section: Section<'_>, providers: &[ProviderConfig]) -> Models {
     let defaults = section.section("default");
     let mut models = Models::default();
     for (name, section) in section.named() {
@@ -53,7 +49,7 @@ pub(super) fn read(
             section.problem("", "the name of an alias has no `/`");
             continue;
         }
-        let alias = read_alias(name, section, providers, warnings);
+        let alias = read_alias(name, section, providers);
         models.aliases.extend(alias.filter(|a| !a.is_built_in() || !a.candidates.is_empty()));
     }
     read_defaults(defaults, &mut models);
@@ -64,7 +60,6 @@ fn read_alias(
     name: String,
     mut section: Section<'_>,
     providers: &[ProviderConfig],
-    warnings: &mut Vec<String>,
 ) -> Option<AliasConfig> {
     let origin = section.origin();
     let kinds = Kind::ALL.map(|kind| (kind.as_str(), kind));
@@ -75,8 +70,8 @@ fn read_alias(
         let named = text.split_once('/').filter(|(_, model)| !model.is_empty());
         let (provider, _) = named.ok_or_else(|| "is not `provider/model`".to_owned())?;
         match providers.iter().find(|there| there.name == provider) {
-            Some(there) => Ok((text.to_owned(), there.vendor.adapter.is_some())),
-            None if built_in => Ok((text.to_owned(), false)),
+            Some(_) => Ok(Some(text.to_owned())),
+            None if built_in => Ok(None),
             None => Err(format!("names the provider `{provider}`, which is not configured")),
         }
     });
@@ -86,15 +81,8 @@ fn read_alias(
         }
     }
     section.finish();
-    let mut able = Vec::new();
-    for (candidate, can_work) in candidates {
-        if can_work {
-            able.push(candidate);
-        } else if !built_in {
-            warnings.push(format!("models.{name}: {candidate} is left out"));
-        }
-    }
-    Some(AliasConfig { name, kind: kind?, candidates: able, origin })
+    let candidates = candidates.into_iter().flatten().collect();
+    Some(AliasConfig { name, kind: kind?, candidates, origin })
 }
 
 fn read_defaults(section: Section<'_>, models: &mut Models) {

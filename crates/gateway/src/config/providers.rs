@@ -90,19 +90,8 @@ impl LimitOverrides {
 }
 
 /// Every provider that makes sense; what does not is a problem.
-pub(super) fn read(section: Section<'_>, warnings: &mut Vec<String>) -> Vec<ProviderConfig> {
-    let mut providers = Vec::new();
-    for (name, section) in section.named() {
-        let Some(provider) = read_one(&name, section) else { continue };
-        if provider.vendor.adapter.is_none() {
-            warnings.push(format!(
-                "providers.{name}: {} takes no work in this version; its models are left out",
-                provider.vendor.name
-            ));
-        }
-        providers.push(provider);
-    }
-    providers
+pub(super) fn read(section: Section<'_>) -> Vec<ProviderConfig> {
+    section.named().into_iter().filter_map(|(name, section)| read_one(&name, section)).collect()
 }
 
 fn read_one(name: &str, mut section: Section<'_>) -> Option<ProviderConfig> {
@@ -180,16 +169,10 @@ fn spare_key(
     base_url: &BaseUrl,
     account: &str,
 ) -> Option<SecretString> {
-    match (&vendor.adapter, base_url) {
-        (Some(adapter), BaseUrl::Simulated) if account == "main" => {
-            Some(adapter.simulated_key.into())
-        }
-        (Some(adapter), BaseUrl::Simulated) => {
-            Some(format!("{}_{account}", adapter.simulated_key).into())
-        }
-        // A vendor that takes no work needs no key yet.
-        (None, _) => None,
-        (Some(_), BaseUrl::At(_)) => {
+    match base_url {
+        BaseUrl::Simulated if account == "main" => Some(vendor.simulated_key.into()),
+        BaseUrl::Simulated => Some(format!("{}_{account}", vendor.simulated_key).into()),
+        BaseUrl::At(_) => {
             section.problem("key", "is empty; a vendor that is not simulated needs a key");
             None
         }

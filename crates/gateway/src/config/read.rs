@@ -20,8 +20,8 @@ pub(super) fn whole(mut root: Section<'_>, folder: &Path) -> Option<Config> {
     let storage = read_storage(root.section("storage"), folder, &mut warnings);
     let cache = read_cache(root.section("cache"));
     let fetch = read_fetch(root.section("fetch"));
-    let providers = providers::read(root.section("providers"), &mut warnings);
-    let models = models::read(root.section("models"), &providers, &mut warnings);
+    let providers = providers::read(root.section("providers"));
+    let models = models::read(root.section("models"), &providers);
     let routing = read_routing(root.section("routing"));
     root.finish();
     Some(Config {

@@ -69,11 +69,8 @@ impl Summary<'_> {
             };
             let accounts: Vec<&str> =
                 provider.accounts.iter().map(|account| account.name.as_str()).collect();
-            let accounts = match (provider.vendor.adapter.is_some(), accounts.as_slice()) {
-                (false, _) => "takes no work in this version".to_owned(),
-                (true, names) => format!("accounts {}", names.join(", ")),
-            };
-            writeln!(f, "provider   {}: {place}, {accounts}", provider.name)?;
+            let accounts = accounts.join(", ");
+            writeln!(f, "provider   {}: {place}, accounts {accounts}", provider.name)?;
         }
         for alias in &self.0.models.aliases {
             let is_default = self.0.models.defaults.values().any(|name| *name == alias.name);

@@ -124,6 +124,8 @@ pub(super) struct AccountDto {
     available: bool,
     /// Why it takes none, where it does not.
     hold: Option<HoldDto>,
+    /// What is wrong with it though it takes work.
+    warnings: Vec<String>,
     /// As the provider last told it.
     #[schema(value_type = Option<String>, example = "9.973300")]
     balance_usd: Option<MicroUsd>,
@@ -241,6 +243,7 @@ impl From<&AccountLoad> for AccountDto {
             name: load.account.clone(),
             available: hold.is_none(),
             hold: hold.map(|hold| HoldDto { reason: hold.reason.as_str(), until: hold.until }),
+            warnings: load.warnings.clone(),
             balance_usd: load.balance,
             allowances: load.allowances.iter().map(AllowanceDto::from).collect(),
             limits: LimitsDto { concurrent: load.slots, in_window: load.calls_in_window },

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::{
     dto_webhook::WebhookBody,
-    fields::{Count, Metadata, Money, Prompt, Seconds, SizeField, kind_schema, words},
+    fields::{Count, Metadata, Money, Prompt, Seconds, SizeField, Words, kind_schema, words},
     inputs::{InputBody, InputSource, MOST_INPUTS},
     json::unknown_name,
 };
@@ -35,9 +35,10 @@ pub(super) struct GenerationBody<'a> {
     /// An alias, a `provider/model`, or nothing: the kind's default alias.
     #[schema(example = "photo")]
     model: Option<String>,
-    /// What it shall show, at most 32,000 characters.
+    /// What it shall show or say, at most 32,000 characters; may be left out where the model works
+    /// from inputs alone.
     #[schema(value_type = Option<String>, example = "a lighthouse at dusk")]
-    prompt: Option<Prompt>,
+    prompt: Option<Words>,
     /// What it shall not show.
     #[schema(value_type = Option<String>)]
     negative_prompt: Option<Prompt>,
@@ -218,15 +219,20 @@ impl<'a> GenerationBody<'a> {
             let message = format!("{} inputs are more than {MOST_INPUTS}", inputs.len());
             return Err(Refusal::field("inputs", message));
         }
-        if self.prompt.is_none() && inputs.is_empty() {
-            return Err(Refusal::field("prompt", "`prompt` is missing"));
-        }
+        // With inputs it is the model's to say whether it needs words beside them.
+        let prompt = match (self.prompt, inputs.is_empty()) {
+            (None, true) => return Err(Refusal::field("prompt", "`prompt` is missing")),
+            (Some(words), true) if words.0.is_empty() => {
+                return Err(Refusal::field("prompt", "`prompt` is empty"));
+            }
+            (words, _) => words.map(|words| words.0).unwrap_or_default(),
+        };
         let mut sources = Vec::with_capacity(inputs.len());
         for (index, input) in inputs.into_iter().enumerate() {
             sources.push(input.source(&format!("inputs[{index}]"))?);
         }
         let output = self.output.unwrap_or_default();
-        let mut request = Request::image(self.prompt.map(|text| text.0).unwrap_or_default());
+        let mut request = Request::image(prompt);
         request.kind = self.kind;
         request.model = self.model;
         request.size = self.size.and_then(|size| size.0);

@@ -13,7 +13,7 @@ use super::{
     State, auth, body,
     dto_request::GenerationBody,
     error::{ErrorBody, Result},
-    fields::words,
+    fields::source_schema,
     json, making,
 };
 
@@ -46,10 +46,6 @@ struct EstimateDto {
     usable: bool,
     /// Why not.
     reason: Option<String>,
-}
-
-fn source_schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-    words(&["live", "remembered", "listed", "learned"])
 }
 
 /// Tells what a request would cost, and starts nothing.

@@ -45,6 +45,11 @@ checked!(
     }
 );
 checked!(
+    /// A prompt where not every model needs one: at most 32,000 characters.
+    Words(String),
+    |text| fits(text, LONGEST_PROMPT)
+);
+checked!(
     /// A number of outputs, 1 to 10.
     Count(u8),
     |count| match (1..=MOST_OUTPUTS).contains(count) {
@@ -71,8 +76,8 @@ checked!(
     }
 );
 
-/// Whether a text has at most so many characters.
-fn fits(text: &str, most: usize) -> Result<(), String> {
+/// Checks that a text has at most so many characters.
+pub(super) fn fits(text: &str, most: usize) -> Result<(), String> {
     // A text has no more characters than bytes: the usual one need not be counted.
     if text.len() <= most {
         return Ok(());
@@ -125,6 +130,11 @@ pub(super) fn words(words: &[&str]) -> RefOr<Schema> {
 /// The kinds, as a schema.
 pub(super) fn kind_schema() -> RefOr<Schema> {
     words(&Kind::ALL.map(Kind::as_str))
+}
+
+/// How a price is known, as a schema.
+pub(super) fn source_schema() -> RefOr<Schema> {
+    words(&["live", "remembered", "listed", "learned"])
 }
 
 #[cfg(test)]

@@ -21,8 +21,7 @@ use super::{
     dto_generation::{self, GenerationDto},
     dto_request::GenerationBody,
     error::{ErrorBody, Result},
-    idempotency::REPLAYED,
-    json, making,
+    facts, json, making,
     query::{self, List, PageQuery},
 };
 
@@ -77,9 +76,7 @@ async fn answer(state: &State, started: &Started, done: &Done, waited: bool) -> 
     let status = if waited { StatusCode::CREATED } else { StatusCode::ACCEPTED };
     let mut builder = HttpResponse::build(status);
     builder.insert_header((LOCATION, format!("/v1/generations/{}", started.id)));
-    if started.replayed {
-        builder.insert_header((REPLAYED, "true"));
-    }
+    facts::tell_replay(&mut builder, started);
     whole(state, builder, done).await
 }
 

@@ -1,24 +1,20 @@
 //! OpenAI's image routes.
 
-use std::time::Duration;
-
 use actix_web::{
-    HttpRequest, HttpResponse, HttpResponseBuilder,
+    HttpRequest, HttpResponse,
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
     web::{Data, Payload},
 };
-use engine::{CacheUse, Caller, Code, Done, Generation, OutputRecord, Refusal, Scope, Status};
+use engine::{Caller, Done, Generation, OutputRecord, Refusal, Scope};
 use provider::ImageFormat;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
     State, auth, body,
-    dto_generation::{cache_word, provider_model},
     dto_images::{ImageBody, ResponseFormat, Shape},
-    error::{ApiError, ErrorBody, Result},
-    idempotency::REPLAYED,
-    json, making, multipart,
+    error::{ErrorBody, Result},
+    facts, json, making, multipart,
     pictures::Holes,
 };
 
@@ -147,19 +143,15 @@ async fn answer(
     let surface = format_args!("{event} {shape:?}");
     let (started, done) = making::make(request, state, caller, asked, surface).await?;
     let generation = &done.generation;
-    if generation.status != Status::Completed {
-        return Err(ApiError::from(refusal_of(generation)).of_generation(&generation.id));
-    }
+    facts::expect_completed(generation)?;
     let mut holes = Holes::default();
     let mut data = Vec::with_capacity(generation.outputs.len());
     for output in &generation.outputs {
         data.push(datum(state, &done, output, shape, stored, &mut holes).await?);
     }
     let mut builder = HttpResponse::Ok();
-    tell(&mut builder, generation, cache);
-    if started.replayed {
-        builder.insert_header((REPLAYED, "true"));
-    }
+    facts::tell(&mut builder, generation, cache);
+    facts::tell_replay(&mut builder, &started);
     let text = match shape.stream {
         true => {
             builder.insert_header((CONTENT_TYPE, "text/event-stream"));
@@ -229,68 +221,4 @@ fn format_of(output: &OutputRecord) -> Option<&'static str> {
 
 fn size_of(output: &OutputRecord) -> Option<String> {
     output.width.zip(output.height).map(|(width, height)| format!("{width}x{height}"))
-}
-
-/// The facts of a generation, as headers.
-pub(super) fn tell(builder: &mut HttpResponseBuilder, generation: &Generation, cache: CacheUse) {
-    builder.insert_header(("x-atelier-generation", generation.id.as_str()));
-    builder.insert_header(("x-atelier-cost-usd", generation.cost.charged.to_string()));
-    builder.insert_header(("x-atelier-cache", cache_word(cache)));
-    if let Some(provider) = &generation.provider {
-        builder.insert_header(("x-atelier-provider", provider.as_str()));
-    }
-    if let Some(model) = provider_model(generation) {
-        builder.insert_header(("x-atelier-model", model));
-    }
-    if let Some(account) = &generation.account {
-        builder.insert_header(("x-atelier-account", account.as_str()));
-    }
-    if !generation.adjustments.is_empty() {
-        let names: Vec<&str> = generation.adjustments.keys().map(String::as_str).collect();
-        builder.insert_header(("x-atelier-adjusted", names.join(",")));
-    }
-}
-
-/// When to try again where every provider was unavailable: about as long as an account rests.
-const TRY_AGAIN: Duration = Duration::from_secs(15);
-
-/// Why a generation is no answer in OpenAI's shape.
-fn refusal_of(generation: &Generation) -> Refusal {
-    let failed = generation.error.as_ref();
-    let message = |otherwise: &str| {
-        failed.map_or_else(|| otherwise.to_owned(), |failure| failure.message.clone())
-    };
-    match generation.status {
-        Status::Queued | Status::Running => {
-            let message = "it takes longer than this request may; the generation goes on";
-            Refusal::new(Code::DeadlineExceeded, message)
-        }
-        Status::Blocked => {
-            Refusal::new(Code::ContentBlocked, message("a provider's safety check stopped it"))
-        }
-        Status::Cancelled => Refusal::new(Code::NotReady, "the generation was cancelled"),
-        Status::Completed | Status::Failed => {
-            let code = failed.and_then(|failure| code_of(&failure.code));
-            let code = code.unwrap_or(Code::ProviderError);
-            let refusal = Refusal::new(code, message("no provider made it"));
-            if code == Code::ProvidersUnavailable { refusal.after(TRY_AGAIN) } else { refusal }
-        }
-    }
-}
-
-/// The codes that a generation can end with.
-fn code_of(text: &str) -> Option<Code> {
-    const ENDS: [Code; 10] = [
-        Code::InvalidRequest,
-        Code::UnsupportedParameter,
-        Code::InvalidImage,
-        Code::BudgetExceeded,
-        Code::NoCandidate,
-        Code::ContentBlocked,
-        Code::InternalError,
-        Code::ProviderError,
-        Code::ProvidersUnavailable,
-        Code::DeadlineExceeded,
-    ];
-    ENDS.into_iter().find(|code| code.as_str() == text)
 }

@@ -142,10 +142,12 @@ pub(super) async fn keep(
             From::Url(url) => engine.input_from_url(team, role, &param, &url).await?,
             From::Base64(text) => {
                 let bytes = decode(&text, &param, limit)?;
+                check_role(role, assets::sniff(&bytes), &param)?;
                 engine.input_from_bytes(team, role, &param, bytes).await?
             }
             From::Bytes(bytes) => engine.input_from_bytes(team, role, &param, bytes).await?,
         };
+        check_role(role, &input.media_type, &param)?;
         check_type(mime_type.as_deref(), &input, &param)?;
         kept.push(input);
     }
@@ -167,6 +169,20 @@ fn decode(text: &str, param: &str, limit: usize) -> Result<Bytes, Refusal> {
         return Err(Refusal::field(param, format!("`{param}` is empty")));
     }
     Ok(bytes.into())
+}
+
+/// What an input is for says what it may be. Pictures are looked at more closely where they are kept.
+fn check_role(role: Role, media_type: &str, param: &str) -> Result<(), Refusal> {
+    let (families, wanted): (&[&str], _) = match role {
+        Role::Video => (&["video/"], "a clip"),
+        Role::Audio => (&["audio/"], "a sound"),
+        Role::Reference => (&["image/", "video/", "audio/"], "a picture, a clip or a sound"),
+        Role::Source | Role::FirstFrame | Role::LastFrame | Role::Mask => return Ok(()),
+    };
+    if families.iter().any(|family| media_type.starts_with(family)) {
+        return Ok(());
+    }
+    Err(Refusal::field(param, format!("`{param}` is {media_type}, and not {wanted}")))
 }
 
 /// What a caller says an input is must be what it is: someone mixed something up otherwise.

@@ -20,16 +20,23 @@ mod admin;
 mod assets;
 mod auth;
 mod body;
+mod chat;
+mod counterparts;
 mod dto_admin;
+mod dto_capabilities;
+mod dto_chat;
 mod dto_generation;
 mod dto_images;
+mod dto_models;
 mod dto_request;
+mod dto_speech;
 mod dto_video;
 mod dto_webhook;
 mod envelope;
 mod error;
 mod estimates;
 mod events;
+mod facts;
 mod fields;
 mod generations;
 mod idempotency;
@@ -37,6 +44,7 @@ mod images;
 mod inputs;
 mod json;
 mod making;
+mod messages;
 mod models;
 mod multipart;
 mod openapi;
@@ -45,6 +53,7 @@ mod pictures;
 mod progress;
 mod query;
 mod request_id;
+mod speech;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -92,6 +101,8 @@ macro_rules! routes {
 const ROUTES: &[Endpoint] = routes! {
     "/v1/images/generations" => { POST images::generate }
     "/v1/images/edits" => { POST images::edit }
+    "/v1/chat/completions" => { POST chat::complete }
+    "/v1/audio/speech" => { POST speech::speak }
     "/v1/generations" => { POST generations::create, GET generations::list }
     "/v1/generations/{id}" => { GET generations::get, DELETE generations::delete }
     "/v1/generations/{id}/cancel" => { POST generations::cancel }
@@ -112,6 +123,7 @@ const ROUTES: &[Endpoint] = routes! {
     "/admin/v1/keys/{id}" => { DELETE admin::delete_key }
     "/admin/v1/accounts" => { GET accounts::list }
     "/admin/v1/accounts/{id}/rotate" => { POST accounts::rotate }
+    "/admin/v1/models" => { GET models::list_offers }
     "/admin/v1/ledger" => { GET admin::ledger }
     "/admin/v1/webhooks" => { GET webhooks::list }
     "/admin/v1/webhooks/{id}/redeliver" => { POST webhooks::redeliver }

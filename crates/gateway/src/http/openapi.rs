@@ -9,8 +9,8 @@ use utoipa::{
 };
 
 use super::{
-    accounts, admin, assets, estimates, events, generations, images, models, ops, usage, videos,
-    webhooks,
+    accounts, admin, assets, chat, estimates, events, generations, images, models, ops, speech,
+    usage, videos, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -25,14 +25,14 @@ use super::{
     security(("bearer" = [])),
     modifiers(&Bearer),
     paths(
-        images::generate, images::edit, models::list, models::get,
+        images::generate, images::edit, chat::complete, speech::speak, models::list, models::get,
         videos::create, videos::list, videos::get, videos::content, videos::delete,
         generations::create, generations::list, generations::get, generations::delete,
         generations::cancel, events::events, estimates::estimate, assets::upload, assets::get,
         usage::usage,
         admin::create_team, admin::list_teams, admin::delete_team,
         admin::create_key, admin::list_keys, admin::delete_key, admin::ledger,
-        accounts::list, accounts::rotate, webhooks::list, webhooks::redeliver, webhooks::renew_secret,
+        accounts::list, accounts::rotate, models::list_offers, webhooks::list, webhooks::redeliver, webhooks::renew_secret,
         ops::healthz, ops::readyz, ops::metrics, ops::document, ops::docs_root, ops::docs, ops::ui,
     )
 )]

@@ -17,9 +17,9 @@ use super::{
     dto_request::Draft,
     dto_video::{VideoBody, VideoDto},
     error::{ErrorBody, Result},
+    facts,
     generations::DeletedDto,
-    idempotency::REPLAYED,
-    images, json, making, multipart,
+    json, making, multipart,
     query::{self, PageQuery},
 };
 
@@ -66,10 +66,8 @@ async fn start(request: &HttpRequest, state: &State, caller: &Caller, draft: Dra
     let started = making::start(request, state, caller, draft, "videos").await?;
     let generation = state.engine.generation(&caller.team.id, &started.id).await?;
     let mut builder = HttpResponse::Ok();
-    images::tell(&mut builder, &generation, cache);
-    if started.replayed {
-        builder.insert_header((REPLAYED, "true"));
-    }
+    facts::tell(&mut builder, &generation, cache);
+    facts::tell_replay(&mut builder, &started);
     Ok(builder.json(show(state, &generation)))
 }
 
@@ -176,7 +174,7 @@ pub(super) async fn get(request: HttpRequest, state: Data<State>, id: Path<Strin
     let generation = video(&state, &caller.team.id, &id).await?;
     let mut builder = HttpResponse::Ok();
     let cache = state.engine.request_of(&generation).map(|asked| asked.cache);
-    images::tell(&mut builder, &generation, cache.unwrap_or_default());
+    facts::tell(&mut builder, &generation, cache.unwrap_or_default());
     Ok(builder.json(show(&state, &generation)))
 }
 

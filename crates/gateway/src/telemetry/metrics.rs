@@ -396,6 +396,7 @@ mod tests {
                 overage: None,
             }],
             safety: None,
+            warnings: Vec::new(),
         };
         metrics.render(&[load(1, 1)]);
         let text = metrics.render(&[load(2, 3)]);

@@ -126,3 +126,36 @@ async fn the_ledger_lists_entries_that_balance() {
     let refused = house.operate(Method::GET, "/admin/v1/ledger?format=csv", "").await;
     refused.refused(400, "invalid_request", Some("query"));
 }
+
+#[actix_web::test]
+async fn operators_see_every_model_with_its_price_and_callers_do_not() {
+    let house = House::new().await;
+    let all = house.operate(Method::GET, "/admin/v1/models", "").await.expect(200);
+    assert_eq!((&all["has_more"], &all["next_cursor"]), (&json!(false), &Value::Null));
+    let rows = all["data"].as_array().unwrap();
+    assert_eq!(rows.len(), 11);
+    let mut oil = rows.iter().find(|row| row["id"] == "painter/oil").unwrap().clone();
+    assert_eq!(oil["capabilities"]["max_count"], 1);
+    assert_eq!(oil["price"]["type"], "per_output");
+    for long in ["capabilities", "price"] {
+        oil.as_object_mut().unwrap().remove(long);
+    }
+    let wanted = json!({
+        "id": "painter/oil", "object": "model", "provider": "painter", "model": "oil",
+        "title": "Oil", "kind": "image", "expected_usd": "0.026700", "upper_usd": "0.026700",
+        "source": "listed", "age_s": 0, "drift": null, "available": true, "reason": null,
+    });
+    assert_eq!(oil, wanted);
+    let bang = json!({ "kind": "sound_effect", "prompt": "x" }).to_string();
+    house.post_with("/v1/generations", &bang, &[("prefer", "wait=9")]).await.expect(201);
+    let all = house.operate(Method::GET, "/admin/v1/models", "").await.expect(200);
+    let rows = all["data"].as_array().unwrap();
+    let bang = rows.iter().find(|row| row["id"] == "painter/bang").unwrap();
+    let drift = &bang["drift"];
+    let ratio = drift["ratio"].as_f64().unwrap();
+    assert!((3.99..4.01).contains(&ratio) && drift["upper"].as_f64() > Some(ratio), "{drift}");
+    assert_eq!((&drift["samples"], &bang["source"]), (&json!(1), &json!("learned")));
+    house.get("/admin/v1/models").await.refused(403, "forbidden", None);
+    let accounts = house.operate(Method::GET, "/admin/v1/accounts", "").await.expect(200);
+    assert_eq!(accounts["data"][0]["warnings"], json!([]));
+}

@@ -128,6 +128,8 @@ async fn an_upload_is_an_input() {
     assert_eq!(made.expect(201)["status"], Value::from("completed"));
     let wrong = house.post("/v1/generations", &body("source", "image/webp")).await;
     wrong.refused(400, "invalid_request", Some("inputs[0].mime_type"));
-    let nobody = house.post("/v1/generations", &body("video", "image/png")).await;
+    let nobody = house.post("/v1/generations", &body("reference", "image/png")).await;
     nobody.refused(422, "no_candidate", None);
+    let still = house.post("/v1/generations", &body("video", "image/png")).await;
+    still.refused(400, "invalid_request", Some("inputs[0].asset"));
 }

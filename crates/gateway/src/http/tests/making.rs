@@ -329,10 +329,20 @@ async fn estimates_and_models_tell_what_is_known() {
     let models = house.get("/v1/models").await.expect(200);
     assert_eq!(models["object"], "list");
     let ids: Vec<_> = models["data"].as_array().unwrap().iter().map(|m| &m["id"]).collect();
-    assert_eq!(ids, ["clip", "photo", "painter/oil", "painter/film"]);
+    assert_eq!(ids[..4], ["clip", "photo", "painter/oil", "painter/film"]);
+    assert_eq!(ids.len(), 13);
+    for unknown in ["expected_usd", "upper_usd", "source", "age_s", "candidates"] {
+        assert_eq!(models["data"][0][unknown].is_null(), unknown != "candidates", "{unknown}");
+    }
     let model = house.get("/v1/models/painter/oil").await.expect(200);
     assert_eq!(model, models["data"][2]);
     assert_eq!((&model["object"], &model["owned_by"]), (&"model".into(), &"painter".into()));
     assert_eq!(model["capabilities"]["sizes"]["sizes"], json!(["2x1", "4x2"]));
     assert_eq!(model["price"]["most_usd"], "0.026700");
+    let expected = json!(["0.026700", "0.026700", "listed", 0]);
+    let told = ["expected_usd", "upper_usd", "source", "age_s"].map(|name| &model[name]);
+    assert_eq!(json!(told), expected);
+    let rule = json!({"role": "source", "min": 1, "max": 2, "mime_types": ["image/*"]});
+    let eyes = house.get("/v1/models/painter/eyes").await.expect(200);
+    assert_eq!(eyes["capabilities"]["inputs"], json!([rule]));
 }

@@ -3,10 +3,14 @@
 
 mod administration;
 mod bad_input;
+mod chat;
 mod files;
+mod kinds;
 mod making;
 mod operations;
 mod painter;
+mod speech;
+mod talents;
 mod videos;
 mod webhooks;
 

@@ -4,12 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use provider::{
-    AccountStatus, Audio, Blame, Call, Capabilities, Charge, Delivery, Description, Durations,
-    Error, ErrorKind, Finished, InputRule, Kind, Limits, Lost, MicroUsd, Model, Output, OutputHint,
+    AccountStatus, Audio, Blame, Call, Capabilities, Delivery, Description, Durations, Error,
+    ErrorKind, Finished, InputRule, Kind, Limits, Lost, MicroUsd, Model, Output, OutputHint,
     OutputSink, OutputWriter, Polled, Price, Provider, Quote, QuoteSource, Recovered, Recovery,
     RemoteOutput, Result, Retry, Role, Size, Sizes, Submitted, Tariff, Ticket, Work,
 };
 use secrecy::SecretString;
+
+use super::talents;
 
 /// What a picture costs.
 pub(super) const COST: i64 = 26_700;
@@ -44,6 +46,7 @@ pub(super) struct Painter;
 impl Provider for Painter {
     fn describe(&self) -> Arc<Description> {
         let rule = |role| InputRule {
+            min: 0,
             role,
             max: 2,
             media_types: vec!["image/*".to_owned()],
@@ -87,13 +90,20 @@ impl Provider for Painter {
             usual: CLIP_TAKES,
             ..model.clone()
         };
+        let mut models = talents::models(&model);
+        models.splice(0..0, [model, film]);
         Arc::new(Description {
             provider: "painter".to_owned(),
-            models: vec![model, film],
+            models,
             low_balance: None,
             can_rotate: false,
+            keys_overlap: false,
             tells_account: false,
         })
+    }
+
+    fn knowledge(&self) -> Option<&dyn provider::Knowledge> {
+        None
     }
 
     fn limits(&self, _: &str) -> Limits {
@@ -104,7 +114,13 @@ impl Provider for Painter {
         let cost = MicroUsd::from_micros(COST);
         let price = Price { expected: cost, upper: cost };
         let duration = Duration::from_secs(1);
-        Ok(Quote { price, source: QuoteSource::Listed, age: Duration::ZERO, duration })
+        Ok(Quote {
+            price,
+            source: QuoteSource::Listed,
+            age: Duration::ZERO,
+            duration,
+            adjustments: provider::Adjustments::new(),
+        })
     }
 
     async fn submit(
@@ -126,15 +142,21 @@ impl Provider for Painter {
             "large" => LARGE,
             _ => 0,
         };
-        let mut writer = sink.open(OutputHint::default()).await.unwrap();
-        let whole = if work.kind == Kind::Video { clip(size) } else { picture(size) };
-        for piece in whole.chunks(50_000) {
-            writer.write(Bytes::copy_from_slice(piece)).await.unwrap();
-        }
+        let output = match talents::perform(work, sink).await {
+            Some(output) => output,
+            None => {
+                let mut writer = sink.open(OutputHint::default()).await.unwrap();
+                let whole = if work.kind == Kind::Video { clip(size) } else { picture(size) };
+                for piece in whole.chunks(50_000) {
+                    writer.write(Bytes::copy_from_slice(piece)).await.unwrap();
+                }
+                Output::Written(writer.finish().await.unwrap())
+            }
+        };
         Ok(Submitted::Finished(Finished {
             reference: None,
-            outputs: vec![Output::Written(writer.finish().await.unwrap())],
-            charge: Charge::exact(MicroUsd::from_micros(COST)),
+            outputs: vec![output],
+            charge: talents::charge(work.kind),
             balance: None,
             adjustments: provider::Adjustments::new(),
         }))
@@ -162,6 +184,10 @@ impl Provider for Painter {
 
     async fn rotate(&self, _: Call<'_>) -> Result<SecretString> {
         Err(never())
+    }
+
+    async fn retire(&self, _call: Call<'_>, _old: &SecretString) -> Result<()> {
+        Ok(())
     }
 }
 
