@@ -21,6 +21,7 @@ pub mod pictures;
 mod queue;
 mod receiver;
 mod relay;
+mod studio;
 mod team;
 mod vendor;
 mod wait;
@@ -33,6 +34,7 @@ pub use self::{
     queue::{QUEUE_KEY, Queue, quick_queue},
     receiver::{Receiver, Told},
     relay::Relay,
+    studio::{STUDIO_KEY, Studio, quick_studio},
     team::Team,
     vendor::{VENDOR_KEY, Vendor, quick},
     wait::{until, until_within},

@@ -80,6 +80,12 @@ pub trait Fixture: Clone + Debug + Send + Sync + 'static {
         None
     }
 
+    /// Whether a request has the vendor delete finished work. Demanded where the description says that it
+    /// can.
+    fn is_forget(&self, _request: &Recorded) -> bool {
+        false
+    }
+
     /// The allowances that [`answer`](Self::answer) tells. Demanded where the limits have some.
     fn allowances(&self) -> Vec<Allowance> {
         Vec::new()

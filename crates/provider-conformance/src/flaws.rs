@@ -28,7 +28,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 
 use crate::{
-    Answer, Fixture, Means, MemorySink, NothingKept, Queue, Recorded, Rotation, Vendor,
+    Answer, Fixture, Means, MemorySink, NothingKept, Queue, Recorded, Rotation, Turns, Vendor,
     relay::{self, Spoils},
 };
 
@@ -64,6 +64,9 @@ pub enum Flaw {
     CancelsAnything,
     CancelsOnce,
     CancelsFirst,
+    ForgetsNothing,
+    ForgetsFirst,
+    ForgetsUncounted,
     RotatesAnything,
     RotatesNothing,
     LogsNewKey,
@@ -250,6 +253,27 @@ impl Provider for Broken {
     async fn retire(&self, call: Call<'_>, old: &SecretString) -> Result<()> {
         self.inner.retire(call, old).await
     }
+
+    async fn forget(
+        &self,
+        call: Call<'_>,
+        reference: &str,
+        outputs: &[RemoteOutput],
+    ) -> Result<()> {
+        match self.flaw {
+            Flaw::ForgetsNothing => return Ok(()),
+            Flaw::ForgetsFirst if self.asked.fetch_add(1, Ordering::SeqCst) > 0 => {
+                return Err(nothing_there());
+            }
+            Flaw::ForgetsUncounted => {
+                let call = Call { pace: &Turns::default(), ..call };
+                return self.inner.forget(call, reference, outputs).await;
+            }
+            _ => {}
+        }
+        let forgotten = self.inner.forget(call, reference, outputs).await;
+        forgotten.map_err(|error| self.error(call, error))
+    }
 }
 
 fn nothing_there() -> Error {
@@ -350,6 +374,9 @@ impl<F: Fixture> Fixture for Flawed<F> {
     }
     fn allowances(&self) -> Vec<Allowance> {
         self.0.allowances()
+    }
+    fn is_forget(&self, request: &Recorded) -> bool {
+        self.0.is_forget(request)
     }
 }
 

@@ -93,6 +93,7 @@ impl Catalogue {
             // Rotation makes a new key; the old one works until it is revoked.
             keys_overlap: true,
             tells_account: true,
+            can_forget: true,
         });
         let named = |facts: Facts| (facts.name.clone(), Arc::new(facts));
         Self { at, listed, description, facts: by_id.into_values().map(named).collect() }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use provider::{AccountStatus, Call, Finished, MicroUsd, Result, Retry, Timestamp};
+use provider::{AccountStatus, Blame, Call, Finished, MicroUsd, Result, Retry, Timestamp};
 use provider_http::{Base, Client, Effect, Request, Response, unreadable};
 
 use crate::{
@@ -60,28 +60,30 @@ impl Api {
         self.http.clock().now()
     }
 
-    /// The one call that is paid for.
+    /// The one call that is paid for, and the creations that it made.
     pub(crate) async fn generate(
         &self,
         call: Call<'_>,
         slug: &str,
         body: Bytes,
         asked: &Asked<'_>,
-    ) -> Result<Finished> {
+    ) -> Result<(Finished, Vec<String>)> {
         let url = self.url(&["generators", slug, "generate"])?;
         let request = Request::paid("generate", url, body)
             .works_for(self.work_ceiling)
             .json_up_to(MADE_BYTES);
         let answer = self.succeed(call.key, request).await?;
         let is_accepted = answer.status() == 202;
-        let finished = convert::finished(&answer.json().await?, asked, call.key);
-        finished.map_err(|error| match error.retry() {
-            // No page speaks of it, but who says «accepted» may be at it still.
-            Retry::Unknown { .. } if is_accepted => {
-                error.with_retry(Retry::Unknown { ended: false })
-            }
-            _ => error,
-        })
+        let body = answer.json().await?;
+        let finished =
+            convert::finished(&body, asked, call.key).map_err(|error| match error.retry() {
+                // No page speaks of it, but who says «accepted» may be at it still.
+                Retry::Unknown { .. } if is_accepted => {
+                    error.with_retry(Retry::Unknown { ended: false })
+                }
+                _ => error,
+            })?;
+        Ok((finished, convert::creations(&body, call.key)))
     }
 
     /// One page of the account's creations, newest first.
@@ -205,6 +207,29 @@ impl Api {
         refusals::or_gone(self.succeed(call.key, request).await).map(drop)
     }
 
+    /// Deletes creations. One that cannot be deleted keeps none of the others; only where the account
+    /// itself may not, or not now, the rest is left for the next time.
+    pub(crate) async fn forget(&self, call: Call<'_>, creations: &[String]) -> Result<()> {
+        let mut result = Ok(());
+        for id in creations {
+            let request = Request::delete("forget", self.url(&["creations", id])?);
+            match refusals::or_gone(self.told(call, request).await) {
+                Ok(_) => {}
+                Err(error) if error.blame() == Blame::Account => {
+                    return Err(refusals::needs_write(error));
+                }
+                Err(error) => result = result.and(Err(error)),
+            }
+        }
+        result
+    }
+
+    /// Has the vendor do something; what it says of it, if it did it, does not matter.
+    pub(crate) async fn told<'a>(&self, call: Call<'a>, request: Request<'a>) -> Result<()> {
+        let _turn = call.pace.turn().await?;
+        self.succeed(call.key, request).await.map(drop)
+    }
+
     async fn read(
         &self,
         call: Call<'_>,
@@ -230,7 +255,7 @@ impl Api {
     }
 
     /// The address of a path below the API's. A name that steps upwards, or is none, leads nowhere.
-    fn url(&self, path: &[&str]) -> Result<Url> {
+    pub(crate) fn url(&self, path: &[&str]) -> Result<Url> {
         let mut url = self.base.url().clone();
         let named = path.iter().all(|name| !matches!(*name, "" | "." | ".."));
         let joined = named

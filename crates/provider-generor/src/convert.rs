@@ -67,12 +67,7 @@ pub(crate) fn finished(body: &[u8], asked: &Asked<'_>, key: &SecretString) -> Re
     let data = data(body, Effect::Paid, key)?;
     let made: Made = shaped(data.clone(), Effect::Paid)?;
     let charge = charge(&made, asked)?;
-    // One that is not in a list is one all the same.
-    let creations = made.creations.unwrap_or_else(|| match data.get("creation") {
-        Some(creation) => vec![creation.clone()],
-        None if data.get("creation_id").is_some() => vec![data],
-        None => Vec::new(),
-    });
+    let creations = listed(made.creations, data);
     let found = works(creations.iter(), asked);
     if found.is_empty() {
         let lost = unreadable(Effect::Paid, "no creation with an output");
@@ -88,6 +83,26 @@ pub(crate) fn finished(body: &[u8], asked: &Asked<'_>, key: &SecretString) -> Re
         adjustments,
         outputs: found.into_iter().flat_map(|work| work.outputs).collect(),
     })
+}
+
+/// The creations of an answer. One that is not in a list is one all the same.
+fn listed(creations: Option<Vec<Value>>, data: Value) -> Vec<Value> {
+    creations.unwrap_or_else(|| match data.get("creation") {
+        Some(creation) => vec![creation.clone()],
+        None if data.get("creation_id").is_some() => vec![data],
+        None => Vec::new(),
+    })
+}
+
+/// The numbers of the creations in the answer to a `generate`, as far as they can be read.
+pub(crate) fn creations(body: &[u8], key: &SecretString) -> Vec<String> {
+    let data = data(body, Effect::Paid, key).unwrap_or_default();
+    let made = shaped::<Made>(data.clone(), Effect::Paid).unwrap_or_default();
+    let number = |creation: &Value| {
+        let row = Creation::deserialize(creation).ok().filter(|_| creation.is_object())?;
+        row.number().map(str::to_owned)
+    };
+    listed(made.creations, data).iter().filter_map(number).collect()
 }
 
 /// One creation's outputs.

@@ -56,7 +56,7 @@ pub(crate) fn warnings(scopes: Option<&[String]>) -> Vec<String> {
     let lacks = |scope: &str| !scopes.iter().any(|has| has.eq_ignore_ascii_case(scope));
     let means = [
         ("read", "lost answers cannot be recovered, and the balance is not known"),
-        ("write", "the key cannot be rotated"),
+        ("write", "the key cannot be rotated, and what is deleted here stays at the vendor"),
         ("generate", "nothing can be made with it"),
     ];
     let missing = means.into_iter().filter(|(scope, _)| lacks(scope));

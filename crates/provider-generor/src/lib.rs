@@ -9,6 +9,8 @@
 //! | a lost answer | `GET /creations`, `/creations/{id}`, `/creations/{id}/status`; its charge from `GET /credits/transactions` |
 //! | balance | `GET /credits/balance`; what the key lacks from `GET /api-keys` |
 //! | a new key | `POST /api-keys`, later `DELETE /api-keys/{id}` of the old one |
+//! | delete | `DELETE /creations/{id}` of each |
+//! | another license | `PATCH /creations/{id}` of each, once it is made |
 //!
 //! # Readings where the vendor's page is silent
 //! * Credits are «denominated in USD» without a rate: [`Config::usd_per_credit`] is what one costs us. A
@@ -37,6 +39,7 @@ mod key;
 mod keys;
 mod knowledge;
 mod learn;
+mod license;
 mod limits;
 mod options;
 mod order;
@@ -63,9 +66,9 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use provider::{
-    AccountStatus, Adjustments, Call, Description, Error, Knowledge, Limits, Lost, MicroUsd,
-    OutputSink, OutputWriter, Polled, Provider, Quote, Recovered, RemoteOutput, Result, Submitted,
-    Ticket, Unsupported, Work,
+    AccountStatus, Adjustment, Adjustments, Call, Description, Error, Knowledge, Limits, Lost,
+    MicroUsd, OutputSink, OutputWriter, Polled, Provider, Quote, QuoteSource, Recovered,
+    RemoteOutput, Result, Submitted, Ticket, Unsupported, Work,
 };
 use provider_http::Base;
 
@@ -74,7 +77,7 @@ use crate::{
     convert::Asked,
     facts::Facts,
     knowledge::Known,
-    options::GENERATOR,
+    options::{GENERATOR, PARAMETERS},
     order::{Order, default_slug},
     recover::Search,
 };
@@ -119,6 +122,17 @@ impl Generor {
         let ceiling = i64::from(self.config.estimate_ceiling);
         let listed = order.listed().map(|cost| cost.at(self.config.usd_per_credit).times(ceiling));
         (listed, order.adjustments.clone())
+    }
+
+    /// The generator's own fields of work, where nobody knows yet which of them the generator has.
+    fn unchecked<'a>(&self, order: &Order<'_>, work: &'a Work) -> Option<&'a serde_json::Value> {
+        let given = work.options.get(PARAMETERS)?;
+        self.known.schema(order.slug).is_none().then_some(given)
+    }
+
+    /// Their name for callers.
+    fn parameters(&self) -> String {
+        format!("provider_options.{}.{PARAMETERS}", self.config.name)
     }
 
     /// The generators that work may have been sent to, the likeliest first.
@@ -175,7 +189,18 @@ impl Provider for Generor {
     async fn quote(&self, call: Call<'_>, work: &Work) -> Result<Quote> {
         let facts = self.admit(work)?;
         let order = Order::read(&self.config, &self.known, &facts, work)?;
-        self.known.quote(call.pace, &order).await.map(Quote::from)
+        let mut quote = self.known.quote(call.pace, &order).await.map(Quote::from)?;
+        if quote.source == QuoteSource::Listed
+            && let Some(parameters) = self.unchecked(&order, work)
+        {
+            let change = Adjustment {
+                requested: parameters.clone(),
+                used: serde_json::Value::Null,
+                reason: "the vendor has not told yet which of them it takes".to_owned(),
+            };
+            quote.adjustments.insert(self.parameters(), change);
+        }
+        Ok(quote)
     }
 
     async fn submit(
@@ -185,7 +210,15 @@ impl Provider for Generor {
         _sink: &mut dyn OutputSink,
     ) -> Result<Submitted> {
         let facts = self.admit(work)?;
-        let order = Order::read(&self.config, &self.known, &facts, work)?;
+        let mut order = Order::read(&self.config, &self.known, &facts, work)?;
+        if self.unchecked(&order, work).is_some() {
+            // What it would drop in silence is told here: one turn more, once for each generator. Where
+            // the vendor does not say, the caller's word is sent as it is.
+            let told = self.known.learn_schema(order.slug, call.pace).await;
+            if told.is_ok() {
+                order = Order::read(&self.config, &self.known, &facts, work)?;
+            }
+        }
         let (upper, adjustments) = self.remembered(&order);
         let asked = Asked {
             kind: work.kind,
@@ -198,7 +231,14 @@ impl Provider for Generor {
         let made = self.api.generate(call, order.slug, order.generate_body(), &asked).await;
         let named_team = work.options.contains_key("team_id");
         let made = made.map_err(|error| if named_team { refusals::of_team(error) } else { error });
-        made.map(Submitted::Finished)
+        let (mut finished, creations) = made?;
+        if let Some(license) = license::wished(work)
+            && let Err(error) = self.api.license(call, &creations, license).await
+        {
+            let not_set = license::not_set(&self.config, license, error.public());
+            finished.adjustments.extend([not_set]);
+        }
+        Ok(Submitted::Finished(finished))
     }
 
     async fn poll(&self, _call: Call<'_>, _ticket: &Ticket) -> Result<Polled> {
@@ -228,8 +268,12 @@ impl Provider for Generor {
         let order = facts
             .as_ref()
             .and_then(|facts| Order::read(&self.config, &self.known, facts, &work).ok());
-        let (upper, adjustments) =
+        let (upper, mut adjustments) =
             order.as_ref().map(|order| self.remembered(order)).unwrap_or_default();
+        if let Some(license) = license::wished(&work) {
+            let reason = "the answer was lost, and with it the moment to set the license";
+            adjustments.extend([license::not_set(&self.config, license, reason)]);
+        }
         let search = Search {
             lost,
             prompt: order.as_ref().map_or(work.prompt.as_str(), |of| of.prompt.unwrap_or_default()),
@@ -257,5 +301,14 @@ impl Provider for Generor {
 
     async fn retire(&self, call: Call<'_>, old: &SecretString) -> Result<()> {
         self.api.retire(call, old).await
+    }
+
+    async fn forget(
+        &self,
+        call: Call<'_>,
+        reference: &str,
+        outputs: &[RemoteOutput],
+    ) -> Result<()> {
+        self.api.forget(call, &outputs::creations(reference, outputs)?).await
     }
 }

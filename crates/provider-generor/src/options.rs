@@ -12,6 +12,8 @@ pub(crate) const GENERATOR: &str = "generator";
 pub(crate) const PARAMETERS: &str = "parameters";
 /// Who sees it: 0 everybody, 1 its owner.
 pub(crate) const PRIVACY: &str = "privacy_mode";
+/// On which terms others may use it: 1 openly, 2 not at all. Set when it is made, not by `/generate`.
+pub(crate) const LICENSE: &str = "license";
 /// A proportion by the vendor's own names, `match_input_image` among them.
 pub(crate) const RATIO: &str = "aspect_ratio";
 
@@ -26,6 +28,7 @@ pub(crate) enum Shape {
     Temperature,
     Thinking,
     Privacy,
+    License,
     Slug,
     Object,
 }
@@ -58,10 +61,11 @@ const fn priced(name: &'static str, shape: Shape, who: For) -> Field {
 }
 
 /// Those that need more than a look at their shape.
-const READ: [Field; 4] = [
+const READ: [Field; 5] = [
     field(GENERATOR, Shape::Slug, For::Every),
     field(PARAMETERS, Shape::Object, For::Every),
     field(PRIVACY, Shape::Privacy, For::Every),
+    field(LICENSE, Shape::License, For::Every),
     field(RATIO, Shape::TextOrInteger, For::Ratios),
 ];
 
@@ -141,6 +145,7 @@ impl Shape {
             Self::Temperature => value.as_f64().is_some_and(|heat| (0.0..=2.0).contains(&heat)),
             Self::Thinking => matches!(value.as_str(), Some("off" | "on" | "high")),
             Self::Privacy => matches!(value.as_i64(), Some(0 | 1)),
+            Self::License => matches!(value.as_i64(), Some(1 | 2)),
             Self::Slug => value.as_str().is_some_and(is_slug),
             Self::Object => value.is_object(),
         }
@@ -156,6 +161,7 @@ impl Shape {
             Self::Temperature => "it must be a number from 0 to 2",
             Self::Thinking => "it must be one of off, on, high",
             Self::Privacy => "it must be 0 (public) or 1 (private)",
+            Self::License => "it must be 1 (open) or 2 (exclusive)",
             Self::Slug => "it must be a generator's name: letters, digits, - and _",
             Self::Object => "it must be an object of the generator's fields",
         }
@@ -174,6 +180,8 @@ mod tests {
             ("generator", json!("wall-art_2"), json!("../users/me")),
             ("parameters", json!({"a": 1}), json!([])),
             ("privacy_mode", json!(0), json!(2)),
+            ("license", json!(2), json!(3)),
+            ("license", json!(1), json!("1")),
             ("aspect_ratio", json!(4), json!(true)),
             ("team_id", json!(7), json!(0)),
             ("preference", json!("pun"), json!({})),

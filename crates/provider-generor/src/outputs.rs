@@ -46,6 +46,20 @@ impl Place {
     }
 }
 
+/// The creations of one call, each once: the one that it is claimed by, and those in which its outputs
+/// lie.
+pub(crate) fn creations(reference: &str, outputs: &[RemoteOutput]) -> Result<Vec<String>> {
+    let mut all = vec![reference.to_owned()];
+    for output in outputs {
+        if let Some(id) = Place::read(&output.location)?.creation
+            && !all.contains(&id)
+        {
+            all.push(id);
+        }
+    }
+    Ok(all)
+}
+
 /// Fields about an output, or about somebody: no output.
 const BESIDE: [&str; 18] = [
     "thumb",

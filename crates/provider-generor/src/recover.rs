@@ -50,8 +50,12 @@ pub(crate) async fn candidates(
     call: Call<'_>,
     search: &Search<'_>,
 ) -> Result<Recovered> {
-    let found = looked_up(api, call, search).await.map_err(refusals::needs_read)?;
-    Ok(Recovered::Candidates(found))
+    match looked_up(api, call, search).await {
+        Ok(found) => Ok(Recovered::Candidates(found)),
+        // Asking again changes nothing, and a caller waits: the account's warnings say what is missing.
+        Err(error) if refusals::lacks_scope(&error) => Ok(Recovered::CannotTell),
+        Err(error) => Err(error),
+    }
 }
 
 async fn looked_up(api: &Api, call: Call<'_>, search: &Search<'_>) -> Result<Vec<Found>> {
@@ -83,6 +87,9 @@ async fn looked_up(api: &Api, call: Call<'_>, search: &Search<'_>) -> Result<Vec
     for made in calls {
         found.extend(search.settle(&made, &spends, window)?);
     }
+    // Fewer than were asked for may be equal work that asked for fewer, whose own search takes them at
+    // once: they are this call's only when it can make no more.
+    found.retain(|(short, _)| !short || search.is_over());
     // As many as were asked for are likelier than fewer, and those with a readable time than others.
     found.sort_by_key(|(short, row)| (*short, row.created_at.is_none(), row.created_at));
     Ok(found.into_iter().map(|(_, row)| row).collect())
@@ -168,6 +175,11 @@ impl Row {
 }
 
 impl Search<'_> {
+    /// Whether the vendor can be working on it no longer.
+    fn is_over(&self) -> bool {
+        self.lost.now >= self.lost.sent_at.plus(self.ceiling)
+    }
+
     /// A field that a row does not show excludes nothing, but for its number.
     fn accept(&self, value: Value, window: Window) -> Option<Row> {
         let row = Creation::deserialize(&value).ok().filter(|_| value.is_object())?;

@@ -122,13 +122,13 @@ pub(crate) fn lacks_scope(error: &Error) -> bool {
     error.status() == Some(403) && error.vendor_code() == Some("FORBIDDEN")
 }
 
-/// Recovery without the scope that it needs: who reads the log learns what to do.
-pub(crate) fn needs_read(error: Error) -> Error {
+/// A creation is to be changed or deleted, and the key may not.
+pub(crate) fn needs_write(error: Error) -> Error {
     if !lacks_scope(&error) {
         return error;
     }
-    let public =
-        "the account's key lacks the scope `read`: lost answers cannot be recovered with it";
+    let public = "the account's key may not change or delete the creation at the vendor: it lacks the \
+                  scope `write`, or the creation is another account's";
     Error::new(error.kind(), error.blame(), error.retry(), public)
         .with_status(403)
         .with_private(error.private())

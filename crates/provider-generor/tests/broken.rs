@@ -53,5 +53,6 @@ provider_conformance::catches! {
     lost_rotation_is_unknown: checks::lost_rotation_is_unknown, Images => CallsAllSafe CallsAllUnknown;
     rotated_key_is_never_shown: checks::rotated_key_is_never_shown, Images => LogsNewKey ShowsKey;
     other_hosts_get_no_credential: checks::other_hosts_get_no_credential, Images => SendsKeyAlong;
+    forgetting_is_honest: checks::forgetting_is_honest, Images => ForgetsNothing ForgetsFirst ForgetsUncounted CallsAllFinal;
     nothing_kept_comes_inline: checks::nothing_kept_comes_inline, Images => KeepsEverything;
 }

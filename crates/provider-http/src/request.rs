@@ -92,6 +92,12 @@ impl<'a> Request<'a> {
         Self::new(operation, Effect::Read, Method::DELETE, url)
     }
 
+    /// A PATCH that sets fields to these values: doing it twice is doing it once.
+    pub fn amend(operation: &'static str, url: Url, json: impl Into<Bytes>) -> Self {
+        let json = Some(json.into());
+        Self { json, ..Self::new(operation, Effect::Read, Method::PATCH, url) }
+    }
+
     /// Sends the credential as `Authorization: Bearer`.
     #[must_use]
     pub fn bearer(mut self, key: &'a SecretString) -> Self {
@@ -280,6 +286,16 @@ mod tests {
             let sent = http.body().and_then(reqwest::Body::as_bytes);
             assert_eq!(sent, Some(body.as_bytes()));
         }
+    }
+
+    #[test]
+    fn fields_are_set_by_a_patch_that_may_be_sent_again() {
+        let amend = Request::amend("license", url(), "{\"license\":2}");
+        assert_eq!(amend.effect(), Effect::Read);
+        let http = amend.into_http().unwrap();
+        assert_eq!(http.method(), Method::PATCH);
+        assert_eq!(http.headers()["content-type"], "application/json");
+        assert_eq!(http.body().and_then(reqwest::Body::as_bytes), Some(&b"{\"license\":2}"[..]));
     }
 
     #[test]

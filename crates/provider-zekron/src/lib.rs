@@ -171,4 +171,11 @@ impl Provider for Zekron {
     async fn retire(&self, _call: Call<'_>, _old: &SecretString) -> Result<()> {
         Ok(())
     }
+
+    async fn forget(&self, _: Call<'_>, _: &str, _: &[RemoteOutput]) -> Result<()> {
+        Err(refused(
+            "forget",
+            "the vendor deletes nothing on request: pictures expire by themselves",
+        ))
+    }
 }

@@ -50,6 +50,7 @@ pub(crate) fn describe(config: Config) -> Description {
         can_rotate: false,
         keys_overlap: false,
         tells_account: true,
+        can_forget: false,
     }
 }
 

@@ -53,4 +53,5 @@ provider_conformance::catches! {
     rotation_finds_the_key: checks::rotation_finds_the_key, V1 => RotatesAnything;
     other_hosts_get_no_credential: checks::other_hosts_get_no_credential, Preview => SendsKeyAlong;
     nothing_kept_comes_inline: checks::nothing_kept_comes_inline, V1 => KeepsEverything;
+    forgetting_is_honest: checks::forgetting_is_honest, V1 => ForgetsNothing;
 }

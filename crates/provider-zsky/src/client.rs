@@ -131,8 +131,8 @@ impl Api {
         }
     }
 
-    pub(crate) async fn cancel(&self, call: Call<'_>, ticket: &Ticket) -> Result<()> {
-        let request = Request::delete("delete", self.job(&ticket.reference)?);
+    pub(crate) async fn delete(&self, call: Call<'_>, job: &str) -> Result<()> {
+        let request = Request::delete("delete", self.job(job)?);
         let _turn = call.pace.turn().await?;
         match self.succeed(call.key, request).await {
             Ok(_) => Ok(()),

@@ -140,7 +140,7 @@ impl Provider for Zsky {
     }
 
     async fn cancel(&self, call: Call<'_>, ticket: &Ticket) -> Result<()> {
-        self.api.cancel(call, ticket).await
+        self.api.delete(call, &ticket.reference).await
     }
 
     async fn recover(&self, _call: Call<'_>, _lost: &Lost) -> Result<Recovered> {
@@ -158,5 +158,10 @@ impl Provider for Zsky {
     async fn retire(&self, _call: Call<'_>, _old: &SecretString) -> Result<()> {
         // The old one died when the new one was made.
         Ok(())
+    }
+
+    async fn forget(&self, call: Call<'_>, job: &str, _: &[RemoteOutput]) -> Result<()> {
+        // With the job goes its result.
+        self.api.delete(call, job).await
     }
 }

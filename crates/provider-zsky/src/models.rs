@@ -68,6 +68,7 @@ pub(crate) fn describe(config: &Config) -> Description {
         can_rotate: true,
         keys_overlap: false,
         tells_account: true,
+        can_forget: true,
     }
 }
 

@@ -62,5 +62,6 @@ provider_conformance::catches! {
     rotation_finds_the_key: checks::rotation_finds_the_key, Images => RotatesAnything;
     lost_rotation_is_unknown: checks::lost_rotation_is_unknown, Images => CallsAllSafe CallsAllUnknown;
     rotated_key_is_never_shown: checks::rotated_key_is_never_shown, Images => LogsNewKey ShowsKey;
+    forgetting_is_honest: checks::forgetting_is_honest, Images => ForgetsNothing ForgetsFirst ForgetsUncounted CallsAllFinal;
     allowances_are_told: checks::allowances_are_told, Videos => KnowsNoBalance TakesNoUnits;
 }

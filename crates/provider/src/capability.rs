@@ -23,6 +23,8 @@ pub struct Description {
     pub keys_overlap: bool,
     /// Whether [`Provider::account`](crate::Provider::account) can tell anything.
     pub tells_account: bool,
+    /// Whether [`Provider::forget`](crate::Provider::forget) can have finished work deleted.
+    pub can_forget: bool,
 }
 
 impl Description {
@@ -254,6 +256,31 @@ fn fit(ratio: AspectRatio, min: u32, max: u32) -> Option<Size> {
 }
 
 impl Model {
+    /// A model that was there once: its name, and that it can do nothing.
+    pub fn past(name: &str, kind: Kind) -> Self {
+        Self {
+            name: name.to_owned(),
+            title: name.to_owned(),
+            kind,
+            capabilities: Capabilities {
+                prompt_chars: 0..=0,
+                negative_prompt: false,
+                sizes: Sizes::Not,
+                seed: false,
+                seconds: Durations::Not,
+                audio: Audio::Never,
+                max_count: 0,
+                inputs: Vec::new(),
+                no_retention: false,
+                options: Vec::new(),
+                delivery: Delivery::Remote,
+                recovery: Recovery::Nothing,
+            },
+            tariff: Tariff::Unlisted,
+            usual: Duration::ZERO,
+        }
+    }
+
     /// Checks every parameter of a request against what this model advertises.
     ///
     /// # Errors

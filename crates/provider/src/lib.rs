@@ -171,4 +171,13 @@ pub trait Provider: Send + Sync + Debug {
     /// Ends the credential that [`rotate`](Provider::rotate) replaced, once the new one (in `call`) is
     /// kept; nothing to do where the vendor did it at once. Idempotent.
     async fn retire(&self, call: Call<'_>, old: &SecretString) -> Result<()>;
+
+    /// Has the vendor delete what it keeps of finished work: of the `reference` that was claimed, and of
+    /// the `outputs` that were fetched, as far as they are still known. Idempotent: what is gone is gone.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] where the description does not say that the vendor
+    /// [can](Description::can_forget).
+    async fn forget(&self, call: Call<'_>, reference: &str, outputs: &[RemoteOutput])
+    -> Result<()>;
 }

@@ -2,6 +2,7 @@
 
 mod allowances;
 mod bodies;
+mod forgetting;
 mod golden;
 mod honesty;
 mod lifecycle;
@@ -14,6 +15,7 @@ mod statuses;
 
 pub use allowances::allowances_are_told;
 pub use bodies::{malformed_json, oversized_body, truncated_body, wrong_content_type};
+pub use forgetting::forgetting_is_honest;
 pub use golden::{golden_requests, golden_responses};
 pub use honesty::{
     account_is_honest, advertised_parameters_are_sent, cancel_is_idempotent,

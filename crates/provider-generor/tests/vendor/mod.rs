@@ -174,6 +174,7 @@ impl Fixture for Gn {
             )),
             ("POST", path) if path.ends_with("/generate") => Some(made(request, slug)),
             ("POST", path) if path.ends_with("/estimate") => Some(catalogue::estimate(request)),
+            ("DELETE", "/creations/6147") => Some(ok(&json!({"message": "Creation deleted"}))),
             ("GET", path) => self.books(path).or_else(|| catalogue::answer(path)),
             _ => None,
         };
@@ -228,6 +229,10 @@ impl Fixture for Gn {
 
     fn golden_work(&self) -> Vec<(&'static str, Work)> {
         work::golden(*self)
+    }
+
+    fn is_forget(&self, request: &Recorded) -> bool {
+        request.method == "DELETE" && request.path.starts_with("/api/v1/creations/")
     }
 
     fn rotation(&self) -> Option<Rotation> {

@@ -7,6 +7,8 @@
 
 mod adapter;
 mod books;
+mod forgetting;
 mod keys;
+mod license;
 mod outputs;
 mod page;

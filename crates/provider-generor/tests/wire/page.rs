@@ -140,3 +140,30 @@ async fn an_input_that_must_be_there_is_asked_for_before_a_byte_is_sent() {
     }
     assert!(scene.asked().is_empty());
 }
+
+/// What the vendor would drop in silence is told, though nobody has read the generator's fields yet.
+#[tokio::test]
+async fn fields_of_a_generator_that_nobody_has_read_are_checked_before_they_are_sent() {
+    let scene = Scene::of(|_, path| match path {
+        "/generators/horoscope" => ok(json!({"slug": "horoscope", "parameters": [
+            {"id": "zodiac-sign", "type": "enum", "options": ["aries", "leo"]}]})),
+        _ => ok(json!({"credit_cost": 1, "creations": [{"creation_id": 1, "text": "x"}]})),
+    });
+    let mut work = Work { kind: Kind::Text, ..Work::image("37", "This week") };
+    work.options.insert("generator".to_owned(), json!("horoscope"));
+    let given = json!({"zodiac-sign": "leo", "nonsense": "x"});
+    work.options.insert("parameters".to_owned(), given.clone());
+    let told = "provider_options.generor.parameters";
+    let Submitted::Finished(made) = submit(&scene, &work).await.unwrap() else {
+        panic!("it answers at once")
+    };
+    let dropped: Vec<&String> = made.adjustments.keys().collect();
+    assert_eq!(dropped, [&format!("{told}.nonsense")]);
+    let asked = ["GET /generators/horoscope", "POST /generators/horoscope/generate"];
+    assert_eq!(scene.asked(), asked);
+    let body: Value = serde_json::from_slice(&scene.vendor.requests()[1].body).unwrap();
+    assert_eq!(body["parameters"], json!({"zodiac-sign": "leo"}));
+    assert_eq!(scene.turns.taken(), 1, "beside the submit's own");
+    submit(&scene, &work).await.unwrap();
+    assert_eq!(scene.asked().len(), 3, "read once");
+}

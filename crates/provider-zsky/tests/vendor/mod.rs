@@ -276,6 +276,10 @@ impl Fixture for Zs {
         })
     }
 
+    fn is_forget(&self, request: &Recorded) -> bool {
+        is_delete(request)
+    }
+
     fn allowances(&self) -> Vec<Allowance> {
         let month = |kind, limit, used| Allowance {
             kind,
