@@ -67,6 +67,8 @@ pub(crate) struct Underway {
     pub(crate) started_at: Timestamp,
     pub(crate) held: Held,
     pub(crate) equal: Equal,
+    /// The vendor's work that a killed process had found and booked for it.
+    pub(crate) booked: Option<String>,
 }
 
 /// An attempt's place among equal work at the same account.
@@ -92,6 +94,7 @@ impl Opening {
             started_at: self.row.at,
             held: self.held,
             equal: Equal::Flight(self.equal),
+            booked: None,
         };
         underway.submit().await
     }

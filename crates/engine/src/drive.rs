@@ -214,8 +214,11 @@ async fn end(
     if is_told {
         engine.delivery_written();
     }
-    journey.flight.update(|state| show_end(state, ending));
-    journey.engine.observer().generation(&journey.flight.now());
+    // Counted before anybody hears of it: who was told looks at the metrics next.
+    journey.flight.update(|state| {
+        show_end(state, ending);
+        journey.engine.observer().generation(state);
+    });
 }
 
 fn show_end(state: &mut Generation, ending: EndGeneration) {

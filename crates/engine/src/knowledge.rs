@@ -57,7 +57,12 @@ impl Pace for PublicPace {
     async fn turn(&self) -> provider::Result<Turn> {
         let until = (!self.patient).then(|| self.engine.clock().now());
         let turn = self.engine.turns().turn(&self.lane, &self.limits, until).await;
-        turn.map(Turn::holding).map_err(|_| no_turn())
+        let turn = turn.map_err(|_| no_turn())?;
+        // Counted over a restart, as an account's calls are.
+        let at = self.engine.clock().now();
+        let account = self.lane.clone();
+        self.engine.records().apply_soon(vec![Change::Call { account, at }]);
+        Ok(Turn::holding(turn))
     }
 }
 
@@ -167,6 +172,10 @@ impl Engine {
     pub(crate) async fn recall_learned(&self) -> records::Result<()> {
         if let Some(kept) = self.records().document(prices::DOCUMENT).await? {
             self.prices().recall(&kept);
+        }
+        for (model, ratio) in self.prices().ratios() {
+            let (provider, _) = model.split_once('/').unwrap_or((&model, ""));
+            self.observer().drift(provider, &model, ratio);
         }
         for vendor in self.market().vendors() {
             let Some(knowledge) = vendor.adapter.knowledge() else { continue };

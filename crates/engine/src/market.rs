@@ -147,6 +147,43 @@ impl Market {
         Some(Listing { vendor: Arc::clone(vendor), description, index })
     }
 
+    /// As [`resolve`](Market::resolve), for a generation that was accepted once: a model that has left
+    /// its vendor's catalogue since then has no candidates.
+    pub(crate) fn resolve_again(
+        &self,
+        model: Option<&str>,
+        kind: Kind,
+    ) -> Result<Resolved, Refusal> {
+        let resolved = self.resolve(model, Some(kind));
+        let provider = model.and_then(|name| name.split_once('/')).map(|(provider, _)| provider);
+        match (resolved, model) {
+            (Err(_), Some(name))
+                if provider.is_some_and(|name| self.vendors.contains_key(name)) =>
+            {
+                Ok(Resolved { kind, name: name.to_owned(), listings: Vec::new() })
+            }
+            (resolved, _) => resolved,
+        }
+    }
+
+    /// The model, or, where the vendor's catalogue no longer has it, what is left of it: a name under
+    /// which the vendor's books can still be asked. Nothing new can be asked of it.
+    pub(crate) fn listing_or_past(
+        &self,
+        provider: &str,
+        model: &str,
+        kind: Kind,
+    ) -> Option<Listing> {
+        let there = self.listing(&format!("{provider}/{model}"));
+        there.or_else(|| {
+            let vendor = self.vendors.get(provider)?;
+            let past = Model::past(model, kind);
+            let description = Description { models: vec![past], ..(*vendor.description()).clone() };
+            let (vendor, description) = (Arc::clone(vendor), Arc::new(description));
+            Some(Listing { vendor, description, index: 0 })
+        })
+    }
+
     /// What a request's `model` and `kind` stand for.
     ///
     /// # Errors

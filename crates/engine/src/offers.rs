@@ -55,19 +55,25 @@ impl Engine {
         let account = listing.vendor.accounts.first()?;
         let pace = AccountPace::new(self, account).await;
         let call = provider::Call { pace: &NoTurns, ..pace.call() };
-        let work = plain_work(listing);
-        listing.vendor.adapter.quote(call, &work).await.ok()
+        let adapter = &listing.vendor.adapter;
+        let plain = adapter.quote(call, &plain_work(listing, 0)).await;
+        // Some models need a picture or a clip, whichever: then the first of what they take.
+        match plain {
+            Ok(quote) => Some(quote),
+            Err(_) => adapter.quote(call, &plain_work(listing, 1)).await.ok(),
+        }
     }
 }
 
-/// The least that can be asked of a model.
-fn plain_work(listing: &Listing) -> Work {
+/// The least that can be asked of a model, with at least so many inputs of the first role.
+fn plain_work(listing: &Listing, first: usize) -> Work {
     let model = listing.model();
     let can = &model.capabilities;
     let length = USUAL_PROMPT.clamp(*can.prompt_chars.start(), *can.prompt_chars.end());
     let mut work = Work::image(model.name.clone(), "x".repeat(length));
     work.kind = model.kind;
-    for rule in &can.inputs {
+    for (place, rule) in can.inputs.iter().enumerate() {
+        let least = if place == 0 { rule.min.max(first) } else { rule.min };
         let media_type = rule.media_types.first().map_or("image/png", String::as_str);
         let input = Input {
             role: rule.role,
@@ -75,7 +81,7 @@ fn plain_work(listing: &Listing) -> Work {
             bytes: bytes::Bytes::new(),
             url: Some("https://atelier.invalid/input".to_owned()),
         };
-        work.inputs.extend(std::iter::repeat_n(input, rule.min));
+        work.inputs.extend(std::iter::repeat_n(input, least));
     }
     work
 }

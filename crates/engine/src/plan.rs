@@ -154,10 +154,10 @@ impl Engine {
     pub(crate) async fn plan_again(
         &self,
         request: Request,
-        team: &str,
+        (team, kind): (&str, provider::Kind),
         begun: Option<u8>,
     ) -> Result<Planned> {
-        let resolved = self.market().resolve(request.model.as_deref(), request.kind)?;
+        let resolved = self.market().resolve_again(request.model.as_deref(), kind)?;
         let layout = match begun {
             Some(size) => self.lay(&resolved, &request, team, size).await,
             None => self.lay_out(&resolved, &request, team).await,
@@ -244,9 +244,7 @@ impl Engine {
         let work = work(request, kind, listing, count, Vec::new());
         let work = Work { inputs: self.input_shapes(request, listing), ..work };
         if let Err(missing) = listing.model().admit(&work) {
-            let said: Vec<String> =
-                missing.into_iter().map(|m| format!("{}: {}", m.param, m.reason)).collect();
-            return Err(Barrier::Lasting(said.join("; ")));
+            return Err(Barrier::Lasting(said(&missing)));
         }
         if let Some(hold) = self.health().hold(&account.id, self.clock().now()) {
             let reason = hold.reason.as_str();
@@ -284,10 +282,12 @@ impl Engine {
         if let Some(public) = &public {
             call.pace = if few { public } else { &NoTurns };
         }
-        let quote =
-            listing.vendor.adapter.quote(call, work).await.map_err(|error| {
-                Barrier::Lasting(format!("no price is known: {}", error.public()))
-            })?;
+        let quote = listing.vendor.adapter.quote(call, work).await.map_err(|error| match error
+            .reasons()
+        {
+            [] => Barrier::Lasting(format!("no price is known: {}", error.public())),
+            reasons => Barrier::Lasting(said(reasons)),
+        })?;
         Ok(self.prices().correct(&listing.name(), quote))
     }
 
@@ -342,6 +342,11 @@ impl Engine {
         });
         inputs.collect()
     }
+}
+
+fn said(missing: &[provider::Unsupported]) -> String {
+    let each = |one: &provider::Unsupported| format!("{}: {}", one.param, one.reason);
+    missing.iter().map(each).collect::<Vec<_>>().join("; ")
 }
 
 /// The work of one call.

@@ -66,6 +66,12 @@ impl Prices {
         serde_json::to_string(&all).ok()
     }
 
+    /// Every model of which something is known, with its ratio.
+    pub(crate) fn ratios(&self) -> Vec<(String, f64)> {
+        let models = self.models.read();
+        models.iter().map(|(model, (_, learned))| (model.clone(), learned.ratio)).collect()
+    }
+
     /// What an earlier process had learned.
     pub(crate) fn recall(&self, kept: &str) {
         match serde_json::from_str::<HashMap<String, Drift>>(kept) {

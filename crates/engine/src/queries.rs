@@ -129,13 +129,16 @@ impl Engine {
         Ok(flight.now())
     }
 
-    /// Removes a generation's words and outputs; the books keep the money.
+    /// Removes a generation's words and outputs, and has the vendors do the same, where they can; the
+    /// books keep the money.
     ///
     /// # Errors
     /// `not_found`; `not_ready` while it runs, because what is paid for must be settled first.
     pub async fn erase(&self, team: &str, id: &str) -> Result<()> {
-        let generation = self.generation(team, id).await?;
-        if !generation.status.is_final() || self.flight(id).is_some() {
+        let in_flight = self.flight(id).is_some_and(|flight| flight.now().team == team);
+        // The records alone know what lies at the vendors.
+        let generation = self.recorded(team, id).await?;
+        if in_flight || !generation.status.is_final() {
             let message = "it is still running; delete it when it has ended";
             return Err(Refusal::new(Code::NotReady, message));
         }
@@ -145,6 +148,7 @@ impl Engine {
                 tracing::warn!(%error, %asset, "bytes were not deleted; the sweep finds them");
             }
         }
+        self.forget_work(&generation.attempts);
         Ok(())
     }
 

@@ -77,6 +77,10 @@ impl Underway {
                 );
                 self.settle_found(found.finished).await
             }
+            // It was found once and is on the books: whatever became of it, it is not paid for again.
+            Word::Not | Word::Unknown if self.booked.is_some() => {
+                self.lost_output("the vendor's books no longer show it".to_owned()).await
+            }
             Word::Not => {
                 let detail = error.as_ref().map(|e| format!("{} {}", e.public(), e.private()));
                 self.close(Outcome::Failed, detail, None, UnitsEnd::Free).await;

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use coordination::{Judged, Past, Taken, UnitsEnd, Used};
-use provider::{Calendar, Finished, Output, RemoteOutput, Ticket, Timestamp};
+use provider::{Calendar, Finished, Kind, Output, RemoteOutput, Ticket, Timestamp};
 use records::{
     Attempt, AttemptState, Booking, Change, EndAttempt, EndGeneration, Generation, Lost, Outcome,
     OutputRecord, Status, Unfinished, Units, UnitsState,
@@ -50,6 +50,7 @@ impl Left {
             started_at: attempt.started_at,
             held,
             equal,
+            booked: attempt.reference.clone(),
         };
         let verdict = match attempt.state {
             AttemptState::Submitting => {
@@ -195,7 +196,8 @@ impl Engine {
             }
             Ok(request) => {
                 let begun = generation.attempts.first().map(|attempt| attempt.count);
-                let planned = self.plan_again(request, &generation.team, begun).await;
+                let planned =
+                    self.plan_again(request, (&generation.team, generation.kind), begun).await;
                 planned.map_err(|refusal| refusal.message)
             }
             Err(error) => Err(error.to_string()),
@@ -209,7 +211,7 @@ impl Engine {
         };
         for attempt in &generation.attempts {
             let known = planned.steps.iter().any(|step| is_step(step, attempt));
-            if let (false, Some(step)) = (known, self.step_of(attempt)) {
+            if let (false, Some(step)) = (known, self.step_of(attempt, generation.kind)) {
                 planned.steps.push(step);
             }
         }
@@ -275,7 +277,7 @@ impl Engine {
         self.must_apply(changes).await;
         for attempt in &generation.attempts {
             if let (AttemptState::Running | AttemptState::Fetching, Some(job), Some(step)) =
-                (attempt.state, &attempt.ticket, self.step_of(attempt))
+                (attempt.state, &attempt.ticket, self.step_of(attempt, generation.kind))
             {
                 let (engine, job) = (self.clone(), job.clone());
                 self.spawn(async move { engine.forget(&step, &job).await });
@@ -322,9 +324,9 @@ impl Engine {
     }
 
     /// The step that an attempt was a try of, whatever the plan says today.
-    fn step_of(&self, attempt: &Attempt) -> Option<Step> {
+    fn step_of(&self, attempt: &Attempt, kind: Kind) -> Option<Step> {
         let vendor = self.market().vendor(&attempt.provider)?;
-        let listing = self.market().listing(&format!("{}/{}", attempt.provider, attempt.model))?;
+        let listing = self.market().listing_or_past(&attempt.provider, &attempt.model, kind)?;
         let account = vendor.accounts.iter().find(|account| account.name == attempt.account)?;
         let call = provider::Price { expected: attempt.upper, upper: attempt.upper };
         Some(Step { listing, account: Arc::clone(account), call })

@@ -4,17 +4,17 @@
 //! is the same commit that ends the generation. Where the bytes are still at the vendor the charge is
 //! booked first: whatever happens to the bytes, the money is known.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use coordination::UnitsEnd;
 use provider::{
     Adjustments, Finished, Found, MicroUsd, Output, OutputSink, Receipt, RemoteOutput, SinkError,
     Ticket,
 };
-use records::{Asset, Booking, Change, EndAttempt, Failure, Outcome};
+use records::{Asset, Attempt, Booking, Change, EndAttempt, Failure, Outcome};
 
 use crate::{
-    Code, Engine,
+    Account, Code, Engine, Vendor,
     attempt::{Underway, Verdict},
     drive,
     journey::{Made, failure},
@@ -60,6 +60,9 @@ impl Underway {
 
     /// Claims a row of the vendor's books for this attempt and books it; false where it is another's.
     pub(crate) async fn claim(&self, found: &Found) -> bool {
+        if let Some(reference) = &self.booked {
+            return *reference == found.reference;
+        }
         let remote = remote_outputs(&found.finished);
         let mut booking = self.booking(&found.finished, &remote);
         booking.reference = Some(found.reference.clone());
@@ -245,7 +248,7 @@ impl Underway {
     }
 
     /// A paid output is gone at the vendor: the loss stays on the books, with the evidence.
-    async fn lost_output(mut self, reason: String) -> Verdict {
+    pub(crate) async fn lost_output(mut self, reason: String) -> Verdict {
         tracing::error!(attempt = %self.id, %reason, "a paid output is lost");
         let detail = Some(format!("a paid output is lost: {reason}"));
         self.close(Outcome::Failed, detail, None, UnitsEnd::Used).await;
@@ -313,24 +316,78 @@ impl Underway {
     }
 }
 
+/// What a vendor is to delete.
+#[derive(Debug, Clone, Copy)]
+enum Leftover<'a> {
+    /// A job.
+    Job(&'a Ticket),
+    /// Finished work: what it was claimed by, and its outputs.
+    Work(&'a str, &'a [RemoteOutput]),
+}
+
+impl Leftover<'_> {
+    const fn reference(&self) -> &str {
+        match self {
+            Self::Job(ticket) => ticket.reference.as_str(),
+            Self::Work(reference, _) => reference,
+        }
+    }
+}
+
 impl Engine {
     /// Has the vendor delete what it keeps of a job.
     pub(crate) async fn forget(&self, step: &Step, job: &str) {
         let ticket = Ticket { reference: job.to_owned(), look_after: Duration::ZERO };
-        let account = &step.account;
+        self.delete_there(&step.listing.vendor, &step.account, Leftover::Job(&ticket)).await;
+    }
+
+    /// Has the vendors delete what they keep of ended attempts, where they can and the account is still
+    /// ours. Nobody waits for it.
+    pub(crate) fn forget_work(&self, attempts: &[Attempt]) {
+        for attempt in attempts {
+            let Some(reference) = attempt.reference.clone() else { continue };
+            let Some(vendor) = self.market().vendor(&attempt.provider) else { continue };
+            let mut accounts = vendor.accounts.iter();
+            let account = accounts.find(|account| account.name == attempt.account);
+            let Some(account) = account.filter(|_| vendor.description().can_forget) else {
+                continue;
+            };
+            let (engine, vendor, account) = (self.clone(), Arc::clone(vendor), Arc::clone(account));
+            let outputs: Vec<_> = attempt.remote.iter().map(RemoteOutput::from).collect();
+            self.spawn(async move {
+                let work = Leftover::Work(&reference, &outputs);
+                engine.delete_there(&vendor, &account, work).await;
+            });
+        }
+    }
+
+    async fn delete_there(&self, vendor: &Vendor, account: &Arc<Account>, what: Leftover<'_>) {
         let mut rest = FETCH_REST;
+        let reference = what.reference();
         for _ in 0..FORGET_TRIES {
             let pace = AccountPace::new(self, account).await;
-            match step.listing.vendor.adapter.cancel(pace.call(), &ticket).await {
+            let told = match what {
+                Leftover::Job(ticket) => vendor.adapter.cancel(pace.call(), ticket).await,
+                Leftover::Work(reference, outputs) => {
+                    vendor.adapter.forget(pace.call(), reference, outputs).await
+                }
+            };
+            // While it rests, its credential may be replaced.
+            drop(pace);
+            match told {
                 Ok(()) => return,
                 Err(error) => {
-                    tracing::warn!(account = %account.id, ?error, "not deleted there yet")
+                    tracing::warn!(account = %account.id, reference, ?error, "not deleted there yet");
                 }
             }
             self.clock().sleep_until(self.clock().now().plus(self.jitter(rest))).await;
             rest *= 2;
         }
-        tracing::error!(account = %account.id, "the provider could not be made to delete a result");
+        tracing::error!(
+            account = %account.id,
+            reference,
+            "the provider could not be made to delete a result"
+        );
     }
 }
 

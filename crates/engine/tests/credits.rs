@@ -7,7 +7,8 @@ mod support;
 use std::{sync::atomic::Ordering, time::Duration};
 
 use engine::{Code, Request, Status};
-use provider::{Kind, QuoteSource};
+use provider::{Clock, Kind, MicroUsd, QuoteSource};
+use records::{Booking, Change, Lost};
 use support::{
     Stage,
     credits::{Credits, ESTIMATE, FIRM},
@@ -138,6 +139,7 @@ async fn a_batch_that_a_kill_interrupts_stays_a_batch() {
     let vendor = std::sync::Arc::clone(&world.vendor);
     let shut = vendor.gate.acquire_many(1000).await.unwrap();
     let id = world.start(Request { count: 3, ..Request::image("foxes") }).await;
+    world.until(|| vendor.arrived.load(Ordering::SeqCst) == 1).await;
     let world = world.kill_and_restart().await;
     drop(shut);
     let done = world.end(&id).await;
@@ -152,6 +154,7 @@ async fn a_key_is_replaced_while_calls_go_on_and_then_retired() {
     let vendor = std::sync::Arc::clone(&world.vendor);
     let shut = vendor.gate.acquire_many(1000).await.unwrap();
     let id = world.start(Request::image("long work")).await;
+    world.until(|| vendor.arrived.load(Ordering::SeqCst) == 1).await;
     world.fast(world.engine.rotate("credits", "main")).await.unwrap();
     assert_eq!(*vendor.keys.lock(), ["secret", "secret+"], "the old one is in use");
     drop(shut);
@@ -163,4 +166,82 @@ async fn a_key_is_replaced_while_calls_go_on_and_then_retired() {
     let world = world.kill_and_restart().await;
     assert_eq!(make(&world, Request::image("after a restart")).await.status, Status::Completed);
     assert!(!world.folder_holds("secret+"), "it is stored sealed");
+}
+
+/// Words that were found in the vendor's books and booked, by a process that died before it had written
+/// them down: they are found again, and neither made nor paid again.
+#[tokio::test]
+async fn words_that_are_booked_and_not_written_are_found_again() {
+    let world = World::new().await;
+    let engine = world.engine.clone();
+    world.until(|| engine.market().listing("credits/words").is_some()).await;
+    *world.vendor.found.lock() = Some("about foxes".to_owned());
+    let vendor = std::sync::Arc::clone(&world.vendor);
+    let shut = vendor.gate.acquire_many(1000).await.unwrap();
+    let id = world.start(Request { kind: Some(Kind::Text), ..Request::image("foxes") }).await;
+    let running = world.engine.generation("team_a", &id).await.unwrap();
+    let attempt = running.attempts[0].id.clone();
+    let at = world.clock.now();
+    let booking = Booking {
+        attempt: attempt.clone(),
+        reference: Some("found".to_owned()),
+        amount: MicroUsd::from_micros(ESTIMATE),
+        uncertain: false,
+        remote: Vec::new(),
+        at,
+    };
+    let lost = Change::Lost { attempt, lost: Lost { at, ended: false } };
+    world.records.apply(vec![lost, Change::Book(Box::new(booking))]).await.unwrap();
+    let world = world.kill_and_restart().await;
+    drop(shut);
+    let done = world.end(&id).await;
+    assert_eq!(done.status, Status::Completed, "{done:?}");
+    assert_eq!(done.outputs[0].text.as_deref(), Some("about foxes"));
+    assert_eq!((done.attempts.len(), vendor.calls.lock().len()), (1, 0), "not made again");
+    assert_eq!(world.booked().await, ESTIMATE);
+
+    // Gone from the books: the loss is said, and still nothing is paid again.
+    let shut = vendor.gate.acquire_many(1000).await.unwrap();
+    let id = world.start(Request { kind: Some(Kind::Text), ..Request::image("hares") }).await;
+    let attempt = world.engine.generation("team_a", &id).await.unwrap().attempts[0].id.clone();
+    let booking = Booking {
+        attempt: attempt.clone(),
+        reference: Some("another".to_owned()),
+        amount: MicroUsd::from_micros(ESTIMATE),
+        uncertain: false,
+        remote: Vec::new(),
+        at,
+    };
+    let lost = Change::Lost { attempt, lost: Lost { at, ended: false } };
+    world.records.apply(vec![lost, Change::Book(Box::new(booking))]).await.unwrap();
+    let world = world.kill_and_restart().await;
+    drop(shut);
+    let done = world.end(&id).await;
+    assert_eq!((done.status, done.attempts.len()), (Status::Failed, 1), "{done:?}");
+    let booked = world.booked().await;
+    assert_eq!((vendor.calls.lock().len(), booked), (0, 2 * ESTIMATE));
+}
+
+/// A paid call of a model that has left the catalogue is looked for all the same.
+#[tokio::test]
+async fn a_model_that_is_gone_ends_what_it_began() {
+    let world = World::new().await;
+    let engine = world.engine.clone();
+    world.until(|| engine.market().listing("credits/words").is_some()).await;
+    let vendor = std::sync::Arc::clone(&world.vendor);
+    *vendor.found.lock() = Some("about foxes".to_owned());
+    let shut = vendor.gate.acquire_many(1000).await.unwrap();
+    let named = Some("credits/words".to_owned());
+    let request = Request { kind: None, model: named, ..Request::image("foxes") };
+    let id = world.start(request).await;
+    world.until(|| vendor.arrived.load(Ordering::SeqCst) == 1).await;
+    vendor.down.store(true, Ordering::SeqCst);
+    // Nothing was kept of the catalogue, and it cannot be read.
+    let world = world.kill_and_restart().await;
+    assert!(world.engine.market().listing("credits/words").is_none());
+    drop(shut);
+    let done = world.end(&id).await;
+    assert_eq!(done.outputs[0].text.as_deref(), Some("about foxes"), "{done:?}");
+    let booked = world.booked().await;
+    assert_eq!((vendor.calls.lock().len(), booked), (0, ESTIMATE));
 }

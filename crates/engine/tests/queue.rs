@@ -478,3 +478,51 @@ async fn money_in_doubt_is_corrected() {
     let id = world.start(clip("bought")).await;
     assert_eq!(world.end(&id).await.cost.charged.micros(), 500_000, "its unit was free again");
 }
+
+/// What is deleted here is deleted at the vendor: the job and its output, however often it takes, and
+/// whoever asked waits for none of it.
+#[tokio::test]
+async fn what_is_deleted_is_deleted_at_the_vendor_too() {
+    let world = World::new().await;
+    world.vendor.bad_forgets.store(3, Ordering::SeqCst);
+    let mut ids = Vec::new();
+    for prompt in ["kept", "a lighthouse", "lost at sea"] {
+        let id = world.start(clip(prompt)).await;
+        assert!(world.end(&id).await.status.is_final());
+        ids.push(id);
+    }
+    for id in &ids[1..] {
+        world.fast(erased(&world, id)).await;
+    }
+    let vendor = Arc::clone(&world.vendor);
+    world.until(|| !vendor.forgotten.lock().is_empty()).await;
+    assert_eq!(vendor.bad_forgets.load(Ordering::SeqCst), 0);
+    let told = vendor.forgotten.lock().clone();
+    let job = "job1".to_owned();
+    assert_eq!(told, [("main".to_owned(), job.clone(), vec![job])], "the one that has a name");
+    let deleted: Vec<_> = vendor.jobs().iter().map(|job| job.deleted).collect();
+    assert_eq!(deleted, [false, true, false]);
+    let again = world.engine.erase("team_a", &ids[1]).await.unwrap_err();
+    assert_eq!(again.code, Code::NotFound);
+}
+
+#[tokio::test]
+async fn what_no_try_deletes_is_deleted_here_all_the_same() {
+    let world = World::new().await;
+    world.vendor.bad_forgets.store(100, Ordering::SeqCst);
+    let id = world.start(clip("a lighthouse")).await;
+    assert_eq!(world.end(&id).await.status, Status::Completed);
+    world.fast(erased(&world, &id)).await;
+    let vendor = Arc::clone(&world.vendor);
+    world.until(|| vendor.bad_forgets.load(Ordering::SeqCst) == 96).await;
+    assert!(vendor.forgotten.lock().is_empty(), "after four tries");
+    assert_eq!(world.engine.generation("team_a", &id).await.unwrap_err().code, Code::NotFound);
+}
+
+/// Its own task may still be about to leave it.
+async fn erased(world: &World, id: &str) {
+    while let Err(refusal) = world.engine.erase("team_a", id).await {
+        assert_eq!(refusal.code, Code::NotReady, "{refusal:?}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}

@@ -14,8 +14,8 @@ use engine::{Account, Alias, Market, Vendor};
 use parking_lot::Mutex;
 use provider::{
     AccountStatus, Adjustment, Adjustments, Audio, Blame, Call, Capabilities, Charge, Clock,
-    Delivery, Description, Durations, Error, ErrorKind, Finished, Kind, Knowledge, Limits, Lost,
-    ManualClock, MicroUsd, Model, Output, OutputHint, OutputSink, OutputWriter, Pace, Polled,
+    Delivery, Description, Durations, Error, ErrorKind, Finished, Found, Kind, Knowledge, Limits,
+    Lost, ManualClock, MicroUsd, Model, Output, OutputHint, OutputSink, OutputWriter, Pace, Polled,
     Price, Provider, Quote, QuoteSource, RateWindow, Recovered, Recovery, RemoteOutput, Result,
     Retry, Sizes, Submitted, Tariff, Ticket, Timestamp, Work,
 };
@@ -45,6 +45,10 @@ pub(crate) struct Credits {
     pub(crate) calls: Mutex<Vec<(String, u8, String)>>,
     pub(crate) down: AtomicBool,
     pub(crate) keys: Mutex<Vec<String>>,
+    /// Calls that came in.
+    pub(crate) arrived: AtomicUsize,
+    /// The words that the vendor's books show, if it has books.
+    pub(crate) found: Mutex<Option<String>>,
     /// Calls wait for a permit of this while it is shut.
     pub(crate) gate: Semaphore,
 }
@@ -91,6 +95,7 @@ fn description(provider: &str, models: Vec<Model>, overlap: bool) -> Arc<Descrip
         can_rotate: overlap,
         keys_overlap: overlap,
         tells_account: false,
+        can_forget: false,
     })
 }
 
@@ -125,6 +130,8 @@ impl Stand for Credits {
             calls: Mutex::default(),
             down: AtomicBool::new(false),
             keys: Mutex::new(vec!["secret".to_owned()]),
+            arrived: AtomicUsize::new(0),
+            found: Mutex::default(),
             gate: Semaphore::new(1000),
         }
     }
@@ -231,6 +238,7 @@ impl Provider for Credits {
         sink: &mut dyn OutputSink,
     ) -> Result<Submitted> {
         let key = call.key.expose_secret().to_owned();
+        self.arrived.fetch_add(1, Ordering::SeqCst);
         let permit = self.gate.acquire().await.unwrap();
         assert!(self.keys.lock().contains(&key), "{key} was retired while it was used");
         let number = {
@@ -276,7 +284,16 @@ impl Provider for Credits {
     }
 
     async fn recover(&self, _: Call<'_>, _: &Lost) -> Result<Recovered> {
-        Ok(Recovered::CannotTell)
+        let Some(text) = self.found.lock().clone() else { return Ok(Recovered::CannotTell) };
+        let reference = "found".to_owned();
+        let finished = Finished {
+            reference: Some(reference.clone()),
+            outputs: vec![Output::Text(text)],
+            charge: Charge::exact(MicroUsd::from_micros(ESTIMATE)),
+            balance: None,
+            adjustments: Adjustments::new(),
+        };
+        Ok(Recovered::Candidates(vec![Found { reference, created_at: None, finished }]))
     }
 
     async fn account(&self, _: Call<'_>) -> Result<AccountStatus> {
@@ -293,6 +310,10 @@ impl Provider for Credits {
         assert_ne!(call.key.expose_secret(), old.expose_secret());
         self.keys.lock().retain(|key| key != old.expose_secret());
         Ok(())
+    }
+
+    async fn forget(&self, _: Call<'_>, _: &str, _: &[RemoteOutput]) -> Result<()> {
+        panic!("it deletes nothing")
     }
 }
 
@@ -364,5 +385,9 @@ impl Provider for Firm {
 
     async fn retire(&self, _: Call<'_>, _: &SecretString) -> Result<()> {
         Ok(())
+    }
+
+    async fn forget(&self, _: Call<'_>, _: &str, _: &[RemoteOutput]) -> Result<()> {
+        panic!("it deletes nothing")
     }
 }

@@ -75,6 +75,10 @@ pub(crate) struct Queue {
     /// The most jobs that ran at once at one account.
     pub(crate) most: AtomicUsize,
     pub(crate) bad_fetches: AtomicUsize,
+    /// Times that it fails to delete finished work.
+    pub(crate) bad_forgets: AtomicUsize,
+    /// What it was told to delete of finished work: where, which job, and which outputs.
+    pub(crate) forgotten: Mutex<Vec<(String, String, Vec<String>)>>,
     /// The one key that is good.
     pub(crate) key: Mutex<String>,
     /// The answer to a rotation is lost, after the key was replaced.
@@ -175,6 +179,8 @@ impl Stand for Queue {
             slow_downs: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
             bad_fetches: AtomicUsize::new(0),
+            bad_forgets: AtomicUsize::new(0),
+            forgotten: Mutex::default(),
             key: Mutex::new("secret".to_owned()),
             loses_rotation: AtomicBool::new(false),
         }
@@ -239,6 +245,7 @@ impl Provider for Queue {
             can_rotate: true,
             keys_overlap: false,
             tells_account: true,
+            can_forget: true,
         })
     }
 
@@ -382,6 +389,20 @@ impl Provider for Queue {
     }
 
     async fn retire(&self, _call: Call<'_>, _old: &SecretString) -> Result<()> {
+        Ok(())
+    }
+
+    async fn forget(&self, call: Call<'_>, job: &str, outputs: &[RemoteOutput]) -> Result<()> {
+        self.check(call)?;
+        let bad = &self.bad_forgets;
+        if bad.try_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+            let retry = Retry::Safe { after: None };
+            return Err(Error::new(ErrorKind::Unavailable, Blame::Network, retry, "not now"));
+        }
+        let number: usize = job.trim_start_matches("job").parse().unwrap();
+        self.jobs.lock()[number].deleted = true;
+        let places = outputs.iter().map(|output| output.location.clone()).collect();
+        self.forgotten.lock().push((call.account.to_owned(), job.to_owned(), places));
         Ok(())
     }
 }

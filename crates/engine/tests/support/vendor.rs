@@ -183,6 +183,7 @@ impl Provider for Scripted {
             can_rotate: false,
             keys_overlap: false,
             tells_account: false,
+            can_forget: false,
         })
     }
 
@@ -314,5 +315,9 @@ impl Provider for Scripted {
 
     async fn retire(&self, _call: Call<'_>, _old: &SecretString) -> Result<()> {
         Ok(())
+    }
+
+    async fn forget(&self, _: Call<'_>, _: &str, _: &[RemoteOutput]) -> Result<()> {
+        panic!("it deletes nothing")
     }
 }
