@@ -4,7 +4,7 @@ mod unheeded;
 
 use std::borrow::Cow;
 
-use engine::{CacheUse, Delivery, Market, Refusal, Request};
+use engine::{Delivery, Market, Refusal, Request};
 use provider::Kind;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Number, Value};
@@ -13,10 +13,8 @@ use utoipa::ToSchema;
 use self::unheeded::note;
 use super::{
     counterparts::pass_on,
-    dto_images::add_user,
-    dto_request::{Draft, ProviderOptions, RoutingBody, Shared, cache_schema},
-    dto_webhook::WebhookBody,
-    fields::Metadata,
+    dto_request::Draft,
+    extras::{add_user, with_extras},
     messages::{self, MessageBody, unsupported},
 };
 
@@ -29,124 +27,109 @@ pub(super) struct ChatShape {
     pub(super) usage: bool,
 }
 
-/// A conversation.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ChatBody<'a> {
-    /// One user message is the prompt as it stands; a conversation is written out with the roles in
-    /// front, what the system says first. Together at most 32,000 characters.
-    #[serde(borrow)]
-    messages: Vec<MessageBody<'a>>,
-    /// An alias, a `provider/model`, or nothing: the default for texts, or for pictures where the
-    /// messages have one.
-    #[schema(example = "words")]
-    model: Option<String>,
-    /// Only 1.
-    #[schema(minimum = 1, maximum = 1)]
-    n: Option<u32>,
-    /// One event with the whole answer, then `[DONE]`.
-    stream: Option<bool>,
-    stream_options: Option<StreamOptions>,
-    /// Goes to `metadata.user`.
-    user: Option<String>,
-    /// Heeded where every candidate documents an option of this name, else without effect.
-    #[schema(value_type = Option<f64>, minimum = 0, maximum = 2)]
-    temperature: Option<Number>,
-    /// For reproducible answers, where every candidate honours it, else without effect.
-    seed: Option<i64>,
-    /// Without effect.
-    max_tokens: Option<u32>,
-    /// Without effect.
-    max_completion_tokens: Option<u32>,
-    /// Without effect.
-    #[schema(value_type = Option<f64>, minimum = 0, maximum = 1)]
-    top_p: Option<Number>,
-    /// Without effect.
-    #[schema(value_type = Option<f64>, minimum = -2, maximum = 2)]
-    frequency_penalty: Option<Number>,
-    /// Without effect.
-    #[schema(value_type = Option<f64>, minimum = -2, maximum = 2)]
-    presence_penalty: Option<Number>,
-    /// Without effect.
-    #[schema(value_type = Option<Object>)]
-    logit_bias: Option<Map<String, Value>>,
-    /// Without effect.
-    logprobs: Option<bool>,
-    /// Without effect.
-    #[schema(value_type = Option<u32>, minimum = 0, maximum = 20)]
-    top_logprobs: Option<Number>,
-    /// Without effect.
-    #[schema(value_type = Option<Object>)]
-    stop: Option<Value>,
-    /// Without effect.
-    #[serde(borrow)]
-    reasoning_effort: Option<Cow<'a, str>>,
-    /// Without effect.
-    #[serde(borrow)]
-    verbosity: Option<Cow<'a, str>>,
-    /// Without effect.
-    #[serde(borrow)]
-    service_tier: Option<Cow<'a, str>>,
-    /// Without effect.
-    #[serde(borrow)]
-    prompt_cache_key: Option<Cow<'a, str>>,
-    /// Without effect.
-    #[serde(borrow)]
-    prompt_cache_retention: Option<Cow<'a, str>>,
-    /// Without effect.
-    #[schema(value_type = Option<Object>)]
-    prompt_cache_options: Option<Map<String, Value>>,
-    /// Without effect: nothing about end users goes to a vendor.
-    #[serde(borrow)]
-    safety_identifier: Option<Cow<'a, str>>,
-    /// Without effect.
-    #[schema(value_type = Option<Object>)]
-    moderation: Option<Map<String, Value>>,
-    /// Without effect.
-    #[schema(value_type = Option<Object>)]
-    prediction: Option<Map<String, Value>>,
-    /// Without effect.
-    #[schema(value_type = Option<Object>)]
-    web_search_options: Option<Map<String, Value>>,
-    /// Without effect.
-    parallel_tool_calls: Option<bool>,
-    /// Only `{"type": "text"}`.
-    #[schema(value_type = Option<Object>)]
-    response_format: Option<Value>,
-    /// Only `["text"]`.
-    #[schema(value_type = Option<Vec<String>>)]
-    modalities: Option<Value>,
-    /// Only an empty list.
-    #[schema(value_type = Option<Vec<Object>>)]
-    tools: Option<Value>,
-    /// Only an empty list.
-    #[schema(value_type = Option<Vec<Object>>)]
-    functions: Option<Value>,
-    /// Only `none` or `auto`.
-    #[schema(value_type = Option<String>)]
-    tool_choice: Option<Value>,
-    /// Only `none` or `auto`.
-    #[schema(value_type = Option<String>)]
-    function_call: Option<Value>,
-    #[schema(ignore)]
-    audio: Option<IgnoredAny>,
-    /// Wishes about the route.
-    routing: Option<RoutingBody>,
-    /// Whether an earlier answer may do.
-    #[schema(schema_with = cache_schema)]
-    cache: Option<CacheUse>,
-    /// Refuse every adjustment.
-    strict: Option<bool>,
-    /// Whether anything may be kept.
-    store: Option<bool>,
-    /// The caller's own words: 16 pairs at most.
-    #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
-    metadata: Option<Metadata>,
-    /// Who is told when it ends.
-    webhook: Option<WebhookBody>,
-    /// Documented fields of vendors under their own names, by provider.
-    #[schema(value_type = Option<Object>)]
-    provider_options: Option<ProviderOptions>,
+with_extras! {
+    /// A conversation.
+    #[derive(Deserialize, ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct ChatBody<'a> {
+        /// One user message is the prompt as it stands; a conversation is written out with the roles in
+        /// front, what the system says first. Together at most 32,000 characters.
+        #[serde(borrow)]
+        messages: Vec<MessageBody<'a>>,
+        /// An alias, a `provider/model`, or nothing: the default for texts, or for pictures where the
+        /// messages have one.
+        #[schema(example = "words")]
+        model: Option<String>,
+        /// Only 1.
+        #[schema(minimum = 1, maximum = 1)]
+        n: Option<u32>,
+        /// One event with the whole answer, then `[DONE]`.
+        stream: Option<bool>,
+        stream_options: Option<StreamOptions>,
+        /// Goes to `metadata.user`.
+        user: Option<String>,
+        /// Heeded where every candidate documents an option of this name, else without effect.
+        #[schema(value_type = Option<f64>, minimum = 0, maximum = 2)]
+        temperature: Option<Number>,
+        /// For reproducible answers, where every candidate honours it, else without effect.
+        seed: Option<i64>,
+        /// Without effect.
+        max_tokens: Option<u32>,
+        /// Without effect.
+        max_completion_tokens: Option<u32>,
+        /// Without effect.
+        #[schema(value_type = Option<f64>, minimum = 0, maximum = 1)]
+        top_p: Option<Number>,
+        /// Without effect.
+        #[schema(value_type = Option<f64>, minimum = -2, maximum = 2)]
+        frequency_penalty: Option<Number>,
+        /// Without effect.
+        #[schema(value_type = Option<f64>, minimum = -2, maximum = 2)]
+        presence_penalty: Option<Number>,
+        /// Without effect.
+        #[schema(value_type = Option<Object>)]
+        logit_bias: Option<Map<String, Value>>,
+        /// Without effect.
+        logprobs: Option<bool>,
+        /// Without effect.
+        #[schema(value_type = Option<u32>, minimum = 0, maximum = 20)]
+        top_logprobs: Option<Number>,
+        /// Without effect.
+        #[schema(value_type = Option<Object>)]
+        stop: Option<Value>,
+        /// Without effect.
+        #[serde(borrow)]
+        reasoning_effort: Option<Cow<'a, str>>,
+        /// Without effect.
+        #[serde(borrow)]
+        verbosity: Option<Cow<'a, str>>,
+        /// Without effect.
+        #[serde(borrow)]
+        service_tier: Option<Cow<'a, str>>,
+        /// Without effect.
+        #[serde(borrow)]
+        prompt_cache_key: Option<Cow<'a, str>>,
+        /// Without effect.
+        #[serde(borrow)]
+        prompt_cache_retention: Option<Cow<'a, str>>,
+        /// Without effect.
+        #[schema(value_type = Option<Object>)]
+        prompt_cache_options: Option<Map<String, Value>>,
+        /// Without effect: nothing about end users goes to a vendor.
+        #[serde(borrow)]
+        safety_identifier: Option<Cow<'a, str>>,
+        /// Without effect.
+        #[schema(value_type = Option<Object>)]
+        moderation: Option<Map<String, Value>>,
+        /// Without effect.
+        #[schema(value_type = Option<Object>)]
+        prediction: Option<Map<String, Value>>,
+        /// Without effect.
+        #[schema(value_type = Option<Object>)]
+        web_search_options: Option<Map<String, Value>>,
+        /// Without effect.
+        parallel_tool_calls: Option<bool>,
+        /// Only `{"type": "text"}`.
+        #[schema(value_type = Option<Object>)]
+        response_format: Option<Value>,
+        /// Only `["text"]`.
+        #[schema(value_type = Option<Vec<String>>)]
+        modalities: Option<Value>,
+        /// Only an empty list.
+        #[schema(value_type = Option<Vec<Object>>)]
+        tools: Option<Value>,
+        /// Only an empty list.
+        #[schema(value_type = Option<Vec<Object>>)]
+        functions: Option<Value>,
+        /// Only `none` or `auto`.
+        #[schema(value_type = Option<String>)]
+        tool_choice: Option<Value>,
+        /// Only `none` or `auto`.
+        #[schema(value_type = Option<String>)]
+        function_call: Option<Value>,
+        #[schema(ignore)]
+        audio: Option<IgnoredAny>,
+    }
 }
 
 /// What a stream shall carry beside the answer.
@@ -172,21 +155,10 @@ impl<'a> ChatBody<'a> {
         request.without_effect.extend(inside);
         self.note_without_effect(&mut request)?;
         let shape = self.shape(&mut request)?;
+        let extras = self.extras();
         request.kind = kind(self.model.as_deref(), said.pictures.is_empty(), market)?;
         request.model = self.model;
-        let shared = Shared {
-            negative_prompt: None,
-            aspect_ratio: None,
-            seed: None,
-            routing: self.routing,
-            cache: self.cache,
-            strict: self.strict,
-            store: self.store,
-            metadata: self.metadata,
-            webhook: self.webhook,
-            provider_options: self.provider_options,
-        };
-        shared.write(&mut request, market)?;
+        extras.write(&mut request, market)?;
         request.delivery = if request.store { Delivery::Url } else { Delivery::None };
         if let Some(temperature) = self.temperature {
             pass_on(&mut request, market, "temperature", Value::Number(temperature))?;
@@ -194,9 +166,7 @@ impl<'a> ChatBody<'a> {
         if let Some(seed) = self.seed {
             add_seed(&mut request, market, seed)?;
         }
-        if let Some(user) = self.user {
-            add_user(&mut request, user)?;
-        }
+        add_user(&mut request, self.user)?;
         Ok((Draft { request, inputs: said.pictures }, shape))
     }
 

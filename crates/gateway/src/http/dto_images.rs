@@ -6,16 +6,16 @@
 
 use std::borrow::Cow;
 
-use engine::{CacheUse, Code, Delivery, Market, Refusal, Request};
+use engine::{Code, Delivery, Market, Refusal, Request};
 use provider::{AspectRatio, ImageFormat, Kind, Role};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
-    dto_request::{Draft, ProviderOptions, RoutingBody, Shared, cache_schema, format_schema},
-    dto_webhook::WebhookBody,
-    fields::{Count, Metadata, Prompt, SizeField},
+    dto_request::{Draft, format_schema},
+    extras::{add_user, with_extras},
+    fields::{Count, Prompt, SizeField},
     inputs::{InputSource, MOST_INPUTS, PictureBody},
     json::unknown_name,
 };
@@ -39,89 +39,74 @@ pub(super) struct Shape {
     pub(super) stream: bool,
 }
 
-/// A request for pictures.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ImageBody<'a> {
-    /// What they shall show, at most 32,000 characters.
-    #[schema(value_type = String, example = "a lighthouse at dusk")]
-    prompt: Prompt,
-    /// An alias, a `provider/model`, or nothing: the default for images.
-    #[schema(example = "photo")]
-    model: Option<String>,
-    /// Pictures wanted, 1 to 10.
-    #[schema(value_type = Option<u8>, minimum = 1, maximum = 10)]
-    n: Option<Count>,
-    /// `auto` or pixels.
-    #[schema(value_type = Option<String>, example = "1024x1024")]
-    size: Option<SizeField>,
-    /// Both where it is left out.
-    response_format: Option<ResponseFormat>,
-    /// Another format is converted.
-    #[schema(schema_with = format_schema)]
-    output_format: Option<ImageFormat>,
-    /// The final event only.
-    stream: Option<bool>,
-    /// Goes to `metadata.user`.
-    user: Option<String>,
-    /// Without effect; `transparent` is refused.
-    #[serde(borrow)]
-    background: Option<Cow<'a, str>>,
-    /// Without effect.
-    #[serde(borrow)]
-    quality: Option<Cow<'a, str>>,
-    /// Without effect.
-    #[serde(borrow)]
-    style: Option<Cow<'a, str>>,
-    /// Without effect.
-    #[serde(borrow)]
-    moderation: Option<Cow<'a, str>>,
-    /// Without effect.
-    #[schema(maximum = 100)]
-    output_compression: Option<u8>,
-    /// Without effect.
-    #[schema(maximum = 3)]
-    partial_images: Option<u8>,
-    /// Without effect.
-    #[serde(borrow)]
-    complexity: Option<Cow<'a, str>>,
-    /// Without effect: nothing about end users goes to a vendor.
-    #[serde(borrow)]
-    safety_identifier: Option<Cow<'a, str>>,
-    /// Edits only; without effect.
-    #[serde(borrow)]
-    input_fidelity: Option<Cow<'a, str>>,
-    /// Edits only: the pictures to start from.
-    #[serde(borrow)]
-    images: Option<Vec<PictureBody<'a>>>,
-    /// Edits only: where to edit.
-    #[serde(borrow)]
-    mask: Option<PictureBody<'a>>,
-    /// What they shall not show.
-    #[schema(value_type = Option<String>)]
-    negative_prompt: Option<Prompt>,
-    /// Width to height.
-    #[schema(value_type = Option<String>, example = "16:9")]
-    aspect_ratio: Option<AspectRatio>,
-    /// For reproducible pictures.
-    seed: Option<i64>,
-    /// Wishes about the route.
-    routing: Option<RoutingBody>,
-    /// Whether an earlier answer may do.
-    #[schema(schema_with = cache_schema)]
-    cache: Option<CacheUse>,
-    /// Refuse every adjustment.
-    strict: Option<bool>,
-    /// Whether anything may be kept.
-    store: Option<bool>,
-    /// The caller's own words: 16 pairs at most.
-    #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
-    metadata: Option<Metadata>,
-    /// Who is told when it ends.
-    webhook: Option<WebhookBody>,
-    /// Documented fields of vendors under their own names, by provider.
-    #[schema(value_type = Option<Object>)]
-    provider_options: Option<ProviderOptions>,
+with_extras! {
+    /// A request for pictures.
+    #[derive(Deserialize, ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct ImageBody<'a> {
+        /// What they shall show, at most 32,000 characters.
+        #[schema(value_type = String, example = "a lighthouse at dusk")]
+        prompt: Prompt,
+        /// An alias, a `provider/model`, or nothing: the default for images.
+        #[schema(example = "photo")]
+        model: Option<String>,
+        /// Pictures wanted, 1 to 10.
+        #[schema(value_type = Option<u8>, minimum = 1, maximum = 10)]
+        n: Option<Count>,
+        /// `auto` or pixels.
+        #[schema(value_type = Option<String>, example = "1024x1024")]
+        size: Option<SizeField>,
+        /// Both where it is left out.
+        response_format: Option<ResponseFormat>,
+        /// Another format is converted.
+        #[schema(schema_with = format_schema)]
+        output_format: Option<ImageFormat>,
+        /// The final event only.
+        stream: Option<bool>,
+        /// Goes to `metadata.user`.
+        user: Option<String>,
+        /// Without effect; `transparent` is refused.
+        #[serde(borrow)]
+        background: Option<Cow<'a, str>>,
+        /// Without effect.
+        #[serde(borrow)]
+        quality: Option<Cow<'a, str>>,
+        /// Without effect.
+        #[serde(borrow)]
+        style: Option<Cow<'a, str>>,
+        /// Without effect.
+        #[serde(borrow)]
+        moderation: Option<Cow<'a, str>>,
+        /// Without effect.
+        #[schema(maximum = 100)]
+        output_compression: Option<u8>,
+        /// Without effect.
+        #[schema(maximum = 3)]
+        partial_images: Option<u8>,
+        /// Without effect.
+        #[serde(borrow)]
+        complexity: Option<Cow<'a, str>>,
+        /// Without effect: nothing about end users goes to a vendor.
+        #[serde(borrow)]
+        safety_identifier: Option<Cow<'a, str>>,
+        /// Edits only; without effect.
+        #[serde(borrow)]
+        input_fidelity: Option<Cow<'a, str>>,
+        /// Edits only: the pictures to start from.
+        #[serde(borrow)]
+        images: Option<Vec<PictureBody<'a>>>,
+        /// Edits only: where to edit.
+        #[serde(borrow)]
+        mask: Option<PictureBody<'a>>,
+        /// What they shall not show.
+        #[schema(value_type = Option<String>)]
+        negative_prompt: Option<Prompt>,
+        /// Width to height.
+        #[schema(value_type = Option<String>, example = "16:9")]
+        aspect_ratio: Option<AspectRatio>,
+        /// For reproducible pictures.
+        seed: Option<i64>,
+    }
 }
 
 /// The fields of the body above that only edits take.
@@ -169,11 +154,12 @@ impl<'a> ImageBody<'a> {
     }
 
     fn draft(
-        self,
+        mut self,
         inputs: Vec<InputSource<'a>>,
         market: &Market,
     ) -> Result<(Draft<'a>, Shape), Refusal> {
         let shape = Shape { format: self.response_format, stream: self.stream.unwrap_or_default() };
+        let extras = self.extras();
         let mut request = Request::image("");
         self.note_without_effect(&mut request)?;
         request.prompt = self.prompt.0;
@@ -182,28 +168,17 @@ impl<'a> ImageBody<'a> {
         request.count = self.n.map_or(1, |count| count.0);
         request.size = self.size.and_then(|size| size.0);
         request.format = self.output_format;
-        let shared = Shared {
-            negative_prompt: self.negative_prompt,
-            aspect_ratio: self.aspect_ratio,
-            seed: self.seed,
-            routing: self.routing,
-            cache: self.cache,
-            strict: self.strict,
-            store: self.store,
-            metadata: self.metadata,
-            webhook: self.webhook,
-            provider_options: self.provider_options,
-        };
-        shared.write(&mut request, market)?;
+        request.negative_prompt = self.negative_prompt.map(|text| text.0);
+        request.aspect_ratio = self.aspect_ratio;
+        request.seed = self.seed;
+        extras.write(&mut request, market)?;
         request.delivery = match (shape.format, request.store) {
             // Nothing is kept that a link could lead to: the bytes come in the answer or never.
             (Some(ResponseFormat::B64Json) | None, false) => Delivery::None,
             (Some(ResponseFormat::B64Json), true) => Delivery::B64,
             (Some(ResponseFormat::Url) | None, _) => Delivery::Url,
         };
-        if let Some(user) = self.user {
-            add_user(&mut request, user)?;
-        }
+        add_user(&mut request, self.user)?;
         Ok((Draft { request, inputs }, shape))
     }
 
@@ -253,25 +228,6 @@ impl<'a> ImageBody<'a> {
             }
         }
         Ok(())
-    }
-}
-
-/// Takes OpenAI's `user` along in the metadata.
-///
-/// # Errors
-/// `invalid_request` for one that is too long, or another than `metadata.user`.
-pub(super) fn add_user(request: &mut Request, user: String) -> Result<(), Refusal> {
-    if user.len() > 512 {
-        return Err(Refusal::field("user", "`user` is longer than 512 bytes"));
-    }
-    match request.metadata.get("user") {
-        Some(other) if *other != user => {
-            Err(Refusal::field("user", "`user` and `metadata.user` are not the same"))
-        }
-        _ => {
-            request.metadata.insert("user".to_owned(), user);
-            Ok(())
-        }
     }
 }
 

@@ -1,19 +1,14 @@
-//! The native request, and the part of it that OpenAI-shaped bodies take beside their own fields.
+//! The native request.
 
-use std::{collections::BTreeMap, time::Duration};
-
-use engine::{CacheUse, Code, Delivery, Market, Refusal, Request, Wishes};
+use engine::{Delivery, Market, Refusal, Request};
 use provider::{AspectRatio, ImageFormat, Kind};
-use routing::Policy;
 use serde::Deserialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
-    dto_webhook::WebhookBody,
-    fields::{Count, Metadata, Money, Prompt, Seconds, SizeField, Words, kind_schema, words},
+    extras::with_extras,
+    fields::{Count, Prompt, Seconds, SizeField, Words, kind_schema, words},
     inputs::{InputBody, InputSource, MOST_INPUTS},
-    json::unknown_name,
 };
 
 /// A request as it was read: everything but its inputs' bytes.
@@ -22,64 +17,46 @@ pub(super) struct Draft<'a> {
     pub(super) inputs: Vec<InputSource<'a>>,
 }
 
-/// Options of vendors under their own names.
-pub(super) type ProviderOptions = BTreeMap<String, BTreeMap<String, Value>>;
-
-/// A request for one generation.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct GenerationBody<'a> {
-    /// What to make; may be left out where `model` tells it.
-    #[schema(schema_with = kind_schema)]
-    kind: Option<Kind>,
-    /// An alias, a `provider/model`, or nothing: the kind's default alias.
-    #[schema(example = "photo")]
-    model: Option<String>,
-    /// What it shall show or say, at most 32,000 characters; may be left out where the model works
-    /// from inputs alone.
-    #[schema(value_type = Option<String>, example = "a lighthouse at dusk")]
-    prompt: Option<Words>,
-    /// What it shall not show.
-    #[schema(value_type = Option<String>)]
-    negative_prompt: Option<Prompt>,
-    /// `auto` or pixels.
-    #[schema(value_type = Option<String>, example = "1024x1024")]
-    size: Option<SizeField>,
-    /// Width to height.
-    #[schema(value_type = Option<String>, example = "16:9")]
-    aspect_ratio: Option<AspectRatio>,
-    /// Outputs wanted, 1 to 10.
-    #[schema(value_type = Option<u8>, minimum = 1, maximum = 10)]
-    count: Option<Count>,
-    /// For reproducible outputs.
-    seed: Option<i64>,
-    /// Length of a clip.
-    #[schema(value_type = Option<u32>)]
-    seconds: Option<Seconds>,
-    /// Sound with a clip.
-    audio: Option<bool>,
-    /// Pictures, clips and sounds to start from.
-    #[serde(borrow)]
-    inputs: Option<Vec<InputBody<'a>>>,
-    /// How the outputs shall come.
-    output: Option<OutputBody>,
-    /// Wishes about the route.
-    routing: Option<RoutingBody>,
-    /// Whether an earlier answer may do.
-    #[schema(schema_with = cache_schema)]
-    cache: Option<CacheUse>,
-    /// Refuse every adjustment.
-    strict: Option<bool>,
-    /// Whether anything may be kept.
-    store: Option<bool>,
-    /// The caller's own words: 16 pairs at most.
-    #[schema(value_type = Option<BTreeMap<String, String>>)]
-    metadata: Option<Metadata>,
-    /// Who is told when it ends.
-    webhook: Option<WebhookBody>,
-    /// Documented fields of vendors under their own names, by provider.
-    #[schema(value_type = Option<Object>)]
-    provider_options: Option<ProviderOptions>,
+with_extras! {
+    /// A request for one generation.
+    #[derive(Deserialize, ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct GenerationBody<'a> {
+        /// What to make; may be left out where `model` tells it.
+        #[schema(schema_with = kind_schema)]
+        kind: Option<Kind>,
+        /// An alias, a `provider/model`, or nothing: the kind's default alias.
+        #[schema(example = "photo")]
+        model: Option<String>,
+        /// What it shall show or say, at most 32,000 characters; may be left out where the model works
+        /// from inputs alone.
+        #[schema(value_type = Option<String>, example = "a lighthouse at dusk")]
+        prompt: Option<Words>,
+        /// What it shall not show.
+        #[schema(value_type = Option<String>)]
+        negative_prompt: Option<Prompt>,
+        /// `auto` or pixels.
+        #[schema(value_type = Option<String>, example = "1024x1024")]
+        size: Option<SizeField>,
+        /// Width to height.
+        #[schema(value_type = Option<String>, example = "16:9")]
+        aspect_ratio: Option<AspectRatio>,
+        /// Outputs wanted, 1 to 10.
+        #[schema(value_type = Option<u8>, minimum = 1, maximum = 10)]
+        count: Option<Count>,
+        /// For reproducible outputs.
+        seed: Option<i64>,
+        /// Length of a clip.
+        #[schema(value_type = Option<u32>)]
+        seconds: Option<Seconds>,
+        /// Sound with a clip.
+        audio: Option<bool>,
+        /// Pictures, clips and sounds to start from.
+        #[serde(borrow)]
+        inputs: Option<Vec<InputBody<'a>>>,
+        /// How the outputs shall come.
+        output: Option<OutputBody>,
+    }
 }
 
 /// How outputs shall come.
@@ -94,38 +71,7 @@ pub(super) struct OutputBody {
     delivery: Option<Delivery>,
 }
 
-/// Wishes about the route.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RoutingBody {
-    /// Instead of the configured policy.
-    #[schema(schema_with = policy_schema)]
-    policy: Option<Policy>,
-    /// Only these providers.
-    providers: Option<Vec<String>>,
-    /// The most that the whole generation may cost.
-    #[schema(value_type = Option<String>, example = "0.05")]
-    max_cost_usd: Option<Money>,
-    /// When the caller stops waiting, in seconds from acceptance.
-    #[schema(value_type = Option<u32>)]
-    deadline_s: Option<Seconds>,
-    /// After a safety stop: stop, or try the next vendor.
-    on_blocked: Option<OnBlocked>,
-}
-
-/// What to do after a safety stop.
-#[derive(Deserialize, ToSchema, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-enum OnBlocked {
-    Stop,
-    Next,
-}
-
 type AnySchema = utoipa::openapi::RefOr<utoipa::openapi::Schema>;
-
-pub(super) fn cache_schema() -> AnySchema {
-    words(&["use", "refresh", "off"])
-}
 
 pub(super) fn format_schema() -> AnySchema {
     words(&ImageFormat::ALL.map(ImageFormat::as_str))
@@ -135,85 +81,13 @@ fn delivery_schema() -> AnySchema {
     words(&["url", "b64", "none"])
 }
 
-fn policy_schema() -> AnySchema {
-    words(&Policy::ALL.map(Policy::as_str))
-}
-
-/// What every surface that makes something takes.
-pub(super) struct Shared {
-    pub(super) negative_prompt: Option<Prompt>,
-    pub(super) aspect_ratio: Option<AspectRatio>,
-    pub(super) seed: Option<i64>,
-    pub(super) routing: Option<RoutingBody>,
-    pub(super) cache: Option<CacheUse>,
-    pub(super) strict: Option<bool>,
-    pub(super) store: Option<bool>,
-    pub(super) metadata: Option<Metadata>,
-    pub(super) webhook: Option<WebhookBody>,
-    pub(super) provider_options: Option<ProviderOptions>,
-}
-
-impl Shared {
-    /// Writes these fields into a request.
-    ///
-    /// # Errors
-    /// `unsupported_parameter` for names of providers that are nobody's, `invalid_request` for a
-    /// webhook that would tell nothing.
-    pub(super) fn write(self, request: &mut Request, market: &Market) -> Result<(), Refusal> {
-        let options = self.provider_options.unwrap_or_default();
-        for name in options.keys() {
-            known_provider(market, name, &format!("provider_options.{name}"))?;
-        }
-        if let Some(routing) = self.routing {
-            request.routing = routing.wishes(market)?;
-        }
-        request.negative_prompt = self.negative_prompt.map(|text| text.0);
-        request.aspect_ratio = self.aspect_ratio;
-        request.seed = self.seed;
-        request.cache = self.cache.unwrap_or_default();
-        request.strict = self.strict.unwrap_or_default();
-        request.store = self.store.unwrap_or(true);
-        request.metadata = self.metadata.map(|pairs| pairs.0).unwrap_or_default();
-        request.provider_options = options;
-        request.webhook = self.webhook.map(WebhookBody::webhook).transpose()?;
-        Ok(())
-    }
-}
-
-impl RoutingBody {
-    fn wishes(self, market: &Market) -> Result<Wishes, Refusal> {
-        let providers = self.providers.unwrap_or_default();
-        for (index, name) in providers.iter().enumerate() {
-            let path = format!("routing.providers[{index}]");
-            known_provider(market, name, &path).map_err(|mut refusal| {
-                refusal.code = Code::InvalidRequest;
-                refusal.message = format!("there is no provider {name:?}");
-                refusal
-            })?;
-        }
-        Ok(Wishes {
-            policy: self.policy,
-            providers,
-            max_cost: self.max_cost_usd.map(|money| money.0),
-            deadline: self.deadline_s.map(|seconds| Duration::from_secs(u64::from(seconds.0))),
-            next_on_blocked: self.on_blocked == Some(OnBlocked::Next),
-        })
-    }
-}
-
-fn known_provider(market: &Market, name: &str, path: &str) -> Result<(), Refusal> {
-    if market.vendor(name).is_some() {
-        return Ok(());
-    }
-    Err(unknown_name(path, name, market.vendors().map(|vendor| vendor.name.as_str())))
-}
-
 impl<'a> GenerationBody<'a> {
     /// The request that this body asks for.
     ///
     /// # Errors
     /// `invalid_request` and `unsupported_parameter`, naming the field.
-    pub(super) fn draft(self, market: &Market) -> Result<Draft<'a>, Refusal> {
+    pub(super) fn draft(mut self, market: &Market) -> Result<Draft<'a>, Refusal> {
+        let extras = self.extras();
         let inputs = self.inputs.unwrap_or_default();
         if inputs.len() > MOST_INPUTS {
             let message = format!("{} inputs are more than {MOST_INPUTS}", inputs.len());
@@ -241,25 +115,20 @@ impl<'a> GenerationBody<'a> {
         request.audio = self.audio;
         request.format = output.format;
         request.delivery = output.delivery.unwrap_or_default();
-        let shared = Shared {
-            negative_prompt: self.negative_prompt,
-            aspect_ratio: self.aspect_ratio,
-            seed: self.seed,
-            routing: self.routing,
-            cache: self.cache,
-            strict: self.strict,
-            store: self.store,
-            metadata: self.metadata,
-            webhook: self.webhook,
-            provider_options: self.provider_options,
-        };
-        shared.write(&mut request, market)?;
+        request.negative_prompt = self.negative_prompt.map(|text| text.0);
+        request.aspect_ratio = self.aspect_ratio;
+        request.seed = self.seed;
+        extras.write(&mut request, market)?;
         Ok(Draft { request, inputs: sources })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use engine::{CacheUse, Code};
+
     use super::*;
     use crate::http::json::parse;
 

@@ -1,16 +1,13 @@
 //! OpenAI's speech, in: a text to be spoken.
 
-use engine::{CacheUse, Delivery, Market, Refusal, Request};
+use engine::{Delivery, Market, Refusal, Request};
 use provider::Kind;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Number, Value};
 use utoipa::ToSchema;
 
 use super::{
-    counterparts::pass_on,
-    dto_request::{Draft, ProviderOptions, RoutingBody, Shared, cache_schema},
-    dto_webhook::WebhookBody,
-    fields::{Metadata, Prompt},
+    counterparts::pass_on, dto_request::Draft, extras::with_extras, fields::Prompt,
     messages::unsupported,
 };
 
@@ -60,48 +57,33 @@ enum StreamFormat {
     Sse,
 }
 
-/// A text to be spoken.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SpeechBody {
-    /// What is spoken, at most 32,000 characters.
-    #[schema(value_type = String, example = "The lighthouse is open.")]
-    input: Prompt,
-    /// An alias, a `provider/model`, or nothing: the default for speech.
-    #[schema(example = "voice")]
-    model: Option<String>,
-    /// Heeded where every candidate documents an option of this name, else without effect.
-    #[schema(value_type = Option<String>, example = "alloy")]
-    voice: Option<Voice>,
-    /// Heeded where every candidate documents an option of this name, else without effect.
-    instructions: Option<String>,
-    /// Heeded where every candidate documents an option of this name, else without effect.
-    #[schema(value_type = Option<f64>, minimum = 0.25, maximum = 4)]
-    speed: Option<Number>,
-    /// Sound is not converted: it comes as the provider made it, and another format than this is told
-    /// in `x-atelier-adjusted`.
-    response_format: Option<SoundFormat>,
-    /// Only `audio`.
-    stream_format: Option<StreamFormat>,
-    /// For reproducible sound.
-    seed: Option<i64>,
-    /// Wishes about the route.
-    routing: Option<RoutingBody>,
-    /// Whether an earlier answer may do.
-    #[schema(schema_with = cache_schema)]
-    cache: Option<CacheUse>,
-    /// Refuse every adjustment.
-    strict: Option<bool>,
-    /// Whether anything may be kept.
-    store: Option<bool>,
-    /// The caller's own words: 16 pairs at most.
-    #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
-    metadata: Option<Metadata>,
-    /// Who is told when it ends.
-    webhook: Option<WebhookBody>,
-    /// Documented fields of vendors under their own names, by provider.
-    #[schema(value_type = Option<Object>)]
-    provider_options: Option<ProviderOptions>,
+with_extras! {
+    /// A text to be spoken.
+    #[derive(Deserialize, ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct SpeechBody {
+        /// What is spoken, at most 32,000 characters.
+        #[schema(value_type = String, example = "The lighthouse is open.")]
+        input: Prompt,
+        /// An alias, a `provider/model`, or nothing: the default for speech.
+        #[schema(example = "voice")]
+        model: Option<String>,
+        /// Heeded where every candidate documents an option of this name, else without effect.
+        #[schema(value_type = Option<String>, example = "alloy")]
+        voice: Option<Voice>,
+        /// Heeded where every candidate documents an option of this name, else without effect.
+        instructions: Option<String>,
+        /// Heeded where every candidate documents an option of this name, else without effect.
+        #[schema(value_type = Option<f64>, minimum = 0.25, maximum = 4)]
+        speed: Option<Number>,
+        /// Sound is not converted: it comes as the provider made it, and another format than this is told
+        /// in `x-atelier-adjusted`.
+        response_format: Option<SoundFormat>,
+        /// Only `audio`.
+        stream_format: Option<StreamFormat>,
+        /// For reproducible sound.
+        seed: Option<i64>,
+    }
 }
 
 /// A voice by its name, or as OpenAI's SDKs write one of the caller's own: `{"id": "..."}`.
@@ -130,7 +112,7 @@ impl SpeechBody {
     /// # Errors
     /// `invalid_request` and `unsupported_parameter`, naming the field.
     pub(super) fn draft(
-        self,
+        mut self,
         market: &Market,
     ) -> Result<(Draft<'static>, Option<SoundFormat>), Refusal> {
         if self.stream_format == Some(StreamFormat::Sse) {
@@ -141,22 +123,12 @@ impl SpeechBody {
         if speed.is_some_and(|speed| !(0.25..=4.0).contains(&speed)) {
             return Err(Refusal::field("speed", "`speed` is within 0.25 to 4"));
         }
+        let extras = self.extras();
         let mut request = Request::image(self.input.0);
         request.kind = Some(Kind::Speech);
         request.model = self.model;
-        let shared = Shared {
-            negative_prompt: None,
-            aspect_ratio: None,
-            seed: self.seed,
-            routing: self.routing,
-            cache: self.cache,
-            strict: self.strict,
-            store: self.store,
-            metadata: self.metadata,
-            webhook: self.webhook,
-            provider_options: self.provider_options,
-        };
-        shared.write(&mut request, market)?;
+        request.seed = self.seed;
+        extras.write(&mut request, market)?;
         request.delivery = if request.store { Delivery::Url } else { Delivery::None };
         let format = self.response_format.map(|format| Value::from(format.as_str()));
         for (name, given) in [

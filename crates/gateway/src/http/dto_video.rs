@@ -1,6 +1,6 @@
 //! OpenAI's video bodies, in and out.
 
-use engine::{CacheUse, Code, Generation, Market, Refusal, Request, Status};
+use engine::{Code, Generation, Market, Refusal, Request, Status};
 use provider::{AspectRatio, Kind, Role, Timestamp};
 use serde::Serialize;
 use serde::{Deserialize, Deserializer, de};
@@ -8,62 +8,49 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
-    dto_images::add_user,
-    dto_request::{Draft, ProviderOptions, RoutingBody, Shared, cache_schema},
-    dto_webhook::WebhookBody,
-    fields::{Metadata, Prompt, SizeField, words},
+    dto_request::Draft,
+    extras::{add_user, with_extras},
+    fields::{Prompt, SizeField, words},
     inputs::{InputSource, PictureBody},
     progress::progress,
 };
 
-/// A request for a clip.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct VideoBody<'a> {
-    /// What it shall show, at most 32,000 characters.
-    #[schema(value_type = String, example = "waves against a lighthouse")]
-    prompt: Prompt,
-    /// An alias, a `provider/model`, or nothing: the default for clips.
-    #[schema(example = "clip")]
-    model: Option<String>,
-    /// Its length: a whole number, as a number or a text.
-    #[schema(value_type = Option<String>, example = "5")]
-    seconds: Option<ClipSeconds>,
-    /// `auto` or pixels.
-    #[schema(value_type = Option<String>, example = "1280x720")]
-    size: Option<SizeField>,
-    /// A picture to start from.
-    #[serde(borrow)]
-    input_reference: Option<PictureBody<'a>>,
-    /// Goes to `metadata.user`.
-    user: Option<String>,
-    /// Sound with it.
-    audio: Option<bool>,
-    /// What it shall not show.
-    #[schema(value_type = Option<String>)]
-    negative_prompt: Option<Prompt>,
-    /// Width to height.
-    #[schema(value_type = Option<String>, example = "16:9")]
-    aspect_ratio: Option<AspectRatio>,
-    /// For reproducible clips.
-    seed: Option<i64>,
-    /// Wishes about the route.
-    routing: Option<RoutingBody>,
-    /// Whether an earlier answer may do.
-    #[schema(schema_with = cache_schema)]
-    cache: Option<CacheUse>,
-    /// Refuse every adjustment.
-    strict: Option<bool>,
+with_extras! {
+    /// A request for a clip.
+    #[derive(Deserialize, ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct VideoBody<'a> {
+        /// What it shall show, at most 32,000 characters.
+        #[schema(value_type = String, example = "waves against a lighthouse")]
+        prompt: Prompt,
+        /// An alias, a `provider/model`, or nothing: the default for clips.
+        #[schema(example = "clip")]
+        model: Option<String>,
+        /// Its length: a whole number, as a number or a text.
+        #[schema(value_type = Option<String>, example = "5")]
+        seconds: Option<ClipSeconds>,
+        /// `auto` or pixels.
+        #[schema(value_type = Option<String>, example = "1280x720")]
+        size: Option<SizeField>,
+        /// A picture to start from.
+        #[serde(borrow)]
+        input_reference: Option<PictureBody<'a>>,
+        /// Goes to `metadata.user`.
+        user: Option<String>,
+        /// Sound with it.
+        audio: Option<bool>,
+        /// What it shall not show.
+        #[schema(value_type = Option<String>)]
+        negative_prompt: Option<Prompt>,
+        /// Width to height.
+        #[schema(value_type = Option<String>, example = "16:9")]
+        aspect_ratio: Option<AspectRatio>,
+        /// For reproducible clips.
+        seed: Option<i64>,
+    }
+
     /// Only `true`: the content is fetched later, so it must be kept until then.
-    store: Option<bool>,
-    /// The caller's own words: 16 pairs at most.
-    #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
-    metadata: Option<Metadata>,
-    /// Who is told when it ends.
-    webhook: Option<WebhookBody>,
-    /// Documented fields of vendors under their own names, by provider.
-    #[schema(value_type = Option<Object>)]
-    provider_options: Option<ProviderOptions>,
+    store
 }
 
 /// Seconds as OpenAI's SDKs write them, in a text, or as a number.
@@ -88,7 +75,7 @@ impl<'a> VideoBody<'a> {
     /// # Errors
     /// `invalid_request` and `unsupported_parameter`, naming the field.
     pub(super) fn draft(
-        self,
+        mut self,
         file: Option<InputSource<'a>>,
         market: &Market,
     ) -> Result<Draft<'a>, Refusal> {
@@ -98,6 +85,7 @@ impl<'a> VideoBody<'a> {
                            `POST /v1/generations` can answer with bytes that are not kept";
             return Err(Refusal::new(Code::UnsupportedParameter, message).at("store"));
         }
+        let extras = self.extras();
         let named = self.input_reference.map(|given| given.source(Role::Source, REFERENCE));
         let inputs = match (file, named.transpose()?) {
             (Some(_), Some(_)) => {
@@ -111,22 +99,11 @@ impl<'a> VideoBody<'a> {
         request.size = self.size.and_then(|size| size.0);
         request.seconds = self.seconds.map(|seconds| seconds.0);
         request.audio = self.audio;
-        let shared = Shared {
-            negative_prompt: self.negative_prompt,
-            aspect_ratio: self.aspect_ratio,
-            seed: self.seed,
-            routing: self.routing,
-            cache: self.cache,
-            strict: self.strict,
-            store: self.store,
-            metadata: self.metadata,
-            webhook: self.webhook,
-            provider_options: self.provider_options,
-        };
-        shared.write(&mut request, market)?;
-        if let Some(user) = self.user {
-            add_user(&mut request, user)?;
-        }
+        request.negative_prompt = self.negative_prompt.map(|text| text.0);
+        request.aspect_ratio = self.aspect_ratio;
+        request.seed = self.seed;
+        extras.write(&mut request, market)?;
+        add_user(&mut request, self.user)?;
         Ok(Draft { request, inputs })
     }
 }

@@ -36,6 +36,7 @@ mod envelope;
 mod error;
 mod estimates;
 mod events;
+mod extras;
 mod facts;
 mod fields;
 mod generations;

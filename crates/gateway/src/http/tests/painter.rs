@@ -99,6 +99,7 @@ impl Provider for Painter {
             can_rotate: false,
             keys_overlap: false,
             tells_account: false,
+            can_forget: false,
         })
     }
 
@@ -188,6 +189,10 @@ impl Provider for Painter {
 
     async fn retire(&self, _call: Call<'_>, _old: &SecretString) -> Result<()> {
         Ok(())
+    }
+
+    async fn forget(&self, _: Call<'_>, _: &str, _: &[RemoteOutput]) -> Result<()> {
+        Err(never())
     }
 }
 
