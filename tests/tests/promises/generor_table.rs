@@ -279,3 +279,58 @@ async fn every_field_arrives_by_the_ways_that_the_table_tells() {
     }
     assert_eq!(fields.len(), 34, "the fields of the vendor's page: {fields:?}");
 }
+
+#[tokio::test]
+async fn what_is_no_field_of_the_vendors_does_what_the_table_tells() {
+    let (vendor, _gateway, team) = studio().await;
+    let options: Vec<&str> =
+        table("Options beside the fields").iter().map(|row| code(row[0])[0]).collect();
+    let names = ["generator", "license"].map(|name| format!("provider_options.generor.{name}"));
+    assert_eq!(options, names);
+    let order =
+        ordered(&vendor, &team, "a wall", option(10003, "generator", json!("wallart"))).await;
+    assert_eq!(order["generator"], "wallart");
+    for (license, prompt) in [(1, "two open owls"), (2, "two foxes of our own")] {
+        let mut request = option(10003, "license", json!(license));
+        request["prompt"] = json!(prompt);
+        request["count"] = json!(2);
+        let made = team.generate(&request).await;
+        assert_eq!(made["outputs"].as_array().map(Vec::len), Some(2), "{made}");
+        assert_eq!(made["adjustments"].get("provider_options.generor.license"), None, "{made}");
+        let mut seen = 0;
+        for generation in vendor.generations().await {
+            if generation["order"]["prompt"] != prompt {
+                continue;
+            }
+            for id in generation["creations"].as_array().expect("a list") {
+                let shown = vendor.site(STUDIO_KEY).get(&format!("/api/v1/creations/{id}")).await;
+                let shown = shown.expect(200).json();
+                assert_eq!(shown["data"]["license"], license, "{shown}");
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, 2, "{prompt}");
+    }
+    let mut strange = option(10003, "license", json!(3));
+    strange["prompt"] = json!("a fox of nobody");
+    let refused = team.client.post("/v1/generations", &strange).await;
+    assert_eq!(refused.refusal().0, 422, "{}", refused.text());
+    assert!(refused.text().contains("1 (open) or 2 (exclusive)"), "{}", refused.text());
+}
+
+#[tokio::test]
+async fn a_license_that_the_key_may_not_set_is_told_and_loses_nothing() {
+    let vendor = Studio::start(quick_studio()).await;
+    let key = vendor.key(&["read", "generate"]).await;
+    let gateway = vendor.gateway(run(), json!({ "key": key })).await;
+    let team = gateway.team("a").await;
+    Studio::read_by(&team).await;
+    let mut request = option(10003, "license", json!(2));
+    request["prompt"] = json!("a fox");
+    let made = team.generate(&request).await;
+    assert_eq!(made["status"], "completed", "{made}");
+    let told = &made["adjustments"]["provider_options.generor.license"];
+    assert_eq!((&told["requested"], &told["used"]), (&json!(2), &json!(1)), "{made}");
+    assert!(told["reason"].as_str().is_some_and(|why| why.contains("`write`")), "{made}");
+    assert_eq!(vendor.charges().await.len(), 1);
+}

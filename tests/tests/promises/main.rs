@@ -8,8 +8,11 @@
 )]
 
 mod bad_input;
+mod chat;
 mod disconnect;
 mod first_light;
+mod free_tier;
+mod generor_table;
 mod idempotency;
 mod keys;
 mod month_turn;
@@ -23,6 +26,14 @@ mod queue_crash;
 mod queue_limits;
 mod queue_safety;
 mod secrets_stay;
+mod speech;
+mod studio_account;
+mod studio_crash;
+mod studio_delete;
+mod studio_kinds;
+mod studio_knowledge;
+mod studio_lost;
+mod studio_wishes;
 mod surface;
 mod vendor_limits;
 mod videos;
