@@ -220,12 +220,7 @@ impl Market {
         Resolved {
             kind: alias.kind,
             name: alias.name.clone(),
-            listings: alias
-                .candidates
-                .iter()
-                .filter_map(|name| self.listing(name))
-                .filter(|listing| listing.model().kind == alias.kind)
-                .collect(),
+            listings: alias.candidates.iter().filter_map(|name| self.listing(name)).collect(),
         }
     }
 
