@@ -294,6 +294,21 @@ async fn a_key_without_the_scope_cannot_tell_and_half_of_the_books_is_no_word() 
     assert!(matches!(error.retry(), Retry::Safe { .. }));
 }
 
+/// One picture may be equal work's that asked for one: a series takes it when it can make no more.
+#[tokio::test]
+async fn fewer_than_were_asked_for_are_taken_only_when_no_more_can_come() {
+    let scene = books(vec![picture(6147, "2026-02-20 12:00:02")], vec![spend(6147, 6)]);
+    let pair = Work { count: 2, ..image() };
+    assert_eq!(found(&scene, pair.clone()).await, [], "the series may still be at work");
+    let lost = lost(pair);
+    let over = Lost { now: lost.sent_at.plus(Duration::from_secs(600)), ..lost };
+    let word = scene.adapter.recover(scene.call(), &over).await.unwrap();
+    let Recovered::Candidates(found) = word else { panic!("the books tell") };
+    let [short] = found.as_slice() else { panic!("one of them: {found:?}") };
+    assert_eq!((short.reference.as_str(), short.finished.outputs.len()), ("6147", 1));
+    assert!(short.finished.adjustments.contains_key("count"));
+}
+
 #[tokio::test]
 async fn a_list_without_an_end_is_no_word() {
     let scene =

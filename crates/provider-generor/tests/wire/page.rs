@@ -1,10 +1,12 @@
 //! The calls that the vendor's page shows become the bodies that it shows, with what we say besides.
 
 use bytes::Bytes;
-use provider::{AspectRatio, ErrorKind, Input, Kind, Provider, Result, Role, Submitted, Work};
+use provider::{
+    AspectRatio, ErrorKind, Input, Kind, Provider, QuoteSource, Result, Role, Submitted, Work,
+};
 use serde_json::{Value, json};
 
-use crate::adapter::{Scene, ok};
+use crate::adapter::{Scene, ok, refused};
 
 fn input(role: Role, media_type: &str, url: &str) -> Input {
     let url = Some(url.to_owned());
@@ -166,4 +168,19 @@ async fn fields_of_a_generator_that_nobody_has_read_are_checked_before_they_are_
     assert_eq!(scene.turns.taken(), 1, "beside the submit's own");
     submit(&scene, &work).await.unwrap();
     assert_eq!(scene.asked().len(), 3, "read once");
+}
+
+/// Without the vendor's word a price says that the generator's fields are unchecked, so that a strict
+/// request goes elsewhere.
+#[tokio::test]
+async fn a_listed_price_says_that_the_fields_are_unchecked() {
+    let scene = Scene::of(|_, _| refused(503, "SERVER_ERROR"));
+    let mut work = Work { kind: Kind::Text, ..Work::image("37", "This week") };
+    let plain = scene.adapter.quote(scene.call(), &work).await.unwrap();
+    assert_eq!((plain.source, plain.adjustments.len()), (QuoteSource::Listed, 0));
+    work.options.insert("parameters".to_owned(), json!({"joke-type": "pun"}));
+    let quote = scene.adapter.quote(scene.call(), &work).await.unwrap();
+    assert_eq!(quote.source, QuoteSource::Listed);
+    let told: Vec<&String> = quote.adjustments.keys().collect();
+    assert_eq!(told, ["provider_options.generor.parameters"]);
 }
