@@ -86,6 +86,12 @@ pub trait Fixture: Clone + Debug + Send + Sync + 'static {
         false
     }
 
+    /// The vendor's list of what it charged. Demanded where the adapter reads one; the work of
+    /// [`answer`](Self::answer) is in it.
+    fn books(&self) -> Option<Books> {
+        None
+    }
+
     /// The allowances that [`answer`](Self::answer) tells. Demanded where the limits have some.
     fn allowances(&self) -> Vec<Allowance> {
         Vec::new()
@@ -108,6 +114,15 @@ pub struct Queue {
     pub blocked: fn(&str) -> Answer,
     /// What a poll is answered of a job that failed, saying this.
     pub failed: fn(&str) -> Answer,
+}
+
+/// A vendor's list of what it charged.
+#[derive(Debug, Clone)]
+pub struct Books {
+    /// Whether a request looks at it.
+    pub is_look: fn(&Recorded) -> bool,
+    /// Pages of it with an entry that cannot be read, by what is wrong.
+    pub bad: Vec<(&'static str, Answer)>,
 }
 
 /// How outputs come where nothing is kept.

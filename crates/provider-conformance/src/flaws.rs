@@ -22,13 +22,14 @@ use async_trait::async_trait;
 use provider::{
     AccountStatus, Allowance, Call, Charge, Description, Error, ErrorKind, Knowledge, Limits, Lost,
     MicroUsd, OutputSink, OutputWriter, Polled, Provider, Quote, Recovered, RemoteOutput, Result,
-    Retry, Submitted, Ticket, Work,
+    Retry, Statement, Submitted, Ticket, Timestamp, Told, Work,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 
 use crate::{
-    Answer, Fixture, Means, MemorySink, NothingKept, Queue, Recorded, Rotation, Turns, Vendor,
+    Answer, Books, Fixture, Means, MemorySink, NothingKept, Queue, Recorded, Rotation, Turns,
+    Vendor,
     relay::{self, Spoils},
 };
 
@@ -79,6 +80,13 @@ pub enum Flaw {
     RefusesUnknownFields,
     RefusesUnknownValues,
     NeverLooksTwice,
+    StatesNothing,
+    StatesZeros,
+    StatesTwice,
+    StatesUncounted,
+    StatesTotalsOnly,
+    LooksTwice,
+    IgnoresBadEntries,
 }
 
 #[derive(Debug)]
@@ -236,6 +244,37 @@ impl Provider for Broken {
         Ok(if self.flaw == Flaw::KnowsNoBalance { AccountStatus::default() } else { status })
     }
 
+    async fn statement(
+        &self,
+        call: Call<'_>,
+        since: Timestamp,
+        cursor: Option<String>,
+    ) -> Result<Statement> {
+        let uncounted = Turns::default();
+        let call = match self.flaw {
+            Flaw::StatesUncounted => Call { pace: &uncounted, ..call },
+            Flaw::StatesTotalsOnly => return Ok(Statement::totals()),
+            _ => call,
+        };
+        if self.flaw == Flaw::LooksTwice {
+            self.inner.statement(call, since, cursor.clone()).await?;
+        }
+        let empty = Statement { told: Told::Each { but: Vec::new() }, ..Statement::nothing() };
+        let mut told = match self.inner.statement(call, since, cursor).await {
+            Err(_) if self.flaw == Flaw::IgnoresBadEntries => return Ok(empty),
+            told => told.map_err(|error| self.error(call, error))?,
+        };
+        match self.flaw {
+            Flaw::StatesNothing => told = empty,
+            Flaw::StatesTwice => told.charges.extend(told.charges.clone()),
+            Flaw::StatesZeros => {
+                told.charges.iter_mut().for_each(|row| row.amount = MicroUsd::ZERO);
+            }
+            _ => {}
+        }
+        Ok(told)
+    }
+
     async fn rotate(&self, call: Call<'_>) -> Result<SecretString> {
         if self.flaw == Flaw::RotatesAnything {
             return Ok(call.key.clone());
@@ -374,6 +413,9 @@ impl<F: Fixture> Fixture for Flawed<F> {
     }
     fn allowances(&self) -> Vec<Allowance> {
         self.0.allowances()
+    }
+    fn books(&self) -> Option<Books> {
+        self.0.books()
     }
     fn is_forget(&self, request: &Recorded) -> bool {
         self.0.is_forget(request)

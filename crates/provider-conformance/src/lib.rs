@@ -33,7 +33,7 @@ mod stage;
 mod vendor;
 
 pub use answer::{Answer, Ending};
-pub use fixture::{Fixture, Means, NothingKept, Queue, Rotation};
+pub use fixture::{Books, Fixture, Means, NothingKept, Queue, Rotation};
 pub use sink::{MemorySink, MemoryWriter, Turns};
 pub use vendor::{Recorded, Vendor};
 
@@ -58,7 +58,7 @@ macro_rules! conformance {
             delete_is_idempotent expired_address_is_issued_anew
             other_hosts_get_no_credential nothing_kept_comes_inline
             rotation_finds_the_key lost_rotation_is_unknown rotated_key_is_never_shown
-            allowances_are_told forgetting_is_honest
+            allowances_are_told forgetting_is_honest statement_is_honest
         }
         $crate::conformance! { @status $fixture;
             maps_status_400 400, maps_status_401 401, maps_status_402 402, maps_status_403 403,

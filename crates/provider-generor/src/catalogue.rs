@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use provider::{Description, Kind, Timestamp};
+use provider::{Description, Kind, LowBalance, Timestamp};
 use provider_http::lenient;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -79,6 +79,9 @@ pub(crate) struct ListedRatio {
     label: Option<String>,
 }
 
+const ADVICE: &str = "Buy credits on the vendor's site, signed in as the account that the key belongs \
+    to: its API takes no payments, and lists what was bought among the transactions.";
+
 impl Catalogue {
     /// Describes these models.
     pub(crate) fn new(config: &Config, listed: Vec<Listed>, at: Option<Timestamp>) -> Self {
@@ -88,7 +91,11 @@ impl Catalogue {
         let description = Arc::new(Description {
             provider: config.name.clone(),
             models: models.collect(),
-            low_balance: None,
+            low_balance: Some(LowBalance {
+                threshold: config.low_balance_usd,
+                advice: ADVICE.to_owned(),
+            }),
+            low_allowance: None,
             can_rotate: true,
             // Rotation makes a new key; the old one works until it is revoked.
             keys_overlap: true,

@@ -101,10 +101,15 @@ impl Api {
         self.page(call, "creations", url, page).await
     }
 
-    /// One page of what was spent, newest first.
-    pub(crate) async fn spent(&self, call: Call<'_>, page: usize) -> Result<Page> {
+    /// One page of the books of credits, newest first; of one type, in the vendor's word.
+    pub(crate) async fn transactions(
+        &self,
+        call: Call<'_>,
+        kind: &str,
+        page: usize,
+    ) -> Result<Page> {
         let mut url = self.url(&["credits", "transactions"])?;
-        url.query_pairs_mut().append_pair("type", "spend");
+        url.query_pairs_mut().append_pair("type", kind);
         self.page(call, "transactions", url, page).await
     }
 

@@ -19,6 +19,8 @@ pub struct Config {
     pub base_url: String,
     /// What one credit costs us, whichever purse it comes from.
     pub usd_per_credit: MicroUsd,
+    /// Below this an account's balance is reported as low.
+    pub low_balance_usd: MicroUsd,
     /// Whether creations are shown to everybody where the caller does not say.
     pub privacy: Privacy,
     /// What a charge may come to, in times of its estimate, before any charge of the model was seen.
@@ -31,12 +33,16 @@ pub struct Config {
     pub accounts: BTreeMap<String, AccountConfig>,
 }
 
+/// Some forty pictures at the page's 24 credits: enough time for an operator to read the alert.
+const LOW_BALANCE: MicroUsd = MicroUsd::from_micros(1_000_000);
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             name: "generor".to_owned(),
             base_url: "https://generor.com/api/v1".to_owned(),
             usd_per_credit: MicroUsd::from_micros(1000),
+            low_balance_usd: LOW_BALANCE,
             privacy: Privacy::Private,
             estimate_ceiling: 5,
             generators: BTreeMap::new(),
@@ -143,12 +149,13 @@ mod tests {
     #[test]
     fn the_contracts_example_is_read() {
         let json = r#"{"usd_per_credit": 0.001, "privacy": "public", "estimate_ceiling": 100,
-            "work_ceiling_s": 3600, "generators": {"text": "story", "sound_effect": "sfx-2"},
+            "low_balance_usd": "2.50", "work_ceiling_s": 3600, "generators": {"text": "story", "sound_effect": "sfx-2"},
             "accounts": {"main": {"tier": "pro"}}}"#;
         let config = read(json).unwrap();
         assert_eq!(config.accounts["main"].tier, Tier::Pro);
         assert_eq!(config.generators[&Kind::SoundEffect], "sfx-2");
         assert_eq!(config.privacy, Privacy::Public);
+        assert_eq!(config.low_balance_usd.micros(), 2_500_000);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! | submit | `POST /generators/{slug}/generate`: one call that answers when the work is done |
 //! | the bytes | from the addresses in the answer, at the site itself, without the key |
 //! | a lost answer | `GET /creations`, `/creations/{id}`, `/creations/{id}/status`; its charge from `GET /credits/transactions` |
+//! | what was charged | `GET /credits/transactions` of the types `spend` and `refund` |
 //! | balance | `GET /credits/balance`; what the key lacks from `GET /api-keys` |
 //! | a new key | `POST /api-keys`, later `DELETE /api-keys/{id}` of the old one |
 //! | delete | `DELETE /creations/{id}` of each |
@@ -53,6 +54,7 @@ mod refusals;
 mod schema;
 mod site;
 mod spend;
+mod statement;
 #[cfg(test)]
 mod testing;
 mod window;
@@ -68,7 +70,7 @@ use secrecy::SecretString;
 use provider::{
     AccountStatus, Adjustment, Adjustments, Call, Description, Error, Knowledge, Limits, Lost,
     MicroUsd, OutputSink, OutputWriter, Polled, Provider, Quote, QuoteSource, Recovered,
-    RemoteOutput, Result, Submitted, Ticket, Unsupported, Work,
+    RemoteOutput, Result, Statement, Submitted, Ticket, Timestamp, Unsupported, Work,
 };
 use provider_http::Base;
 
@@ -293,6 +295,16 @@ impl Provider for Generor {
 
     async fn account(&self, call: Call<'_>) -> Result<AccountStatus> {
         self.api.account(call).await
+    }
+
+    async fn statement(
+        &self,
+        call: Call<'_>,
+        since: Timestamp,
+        cursor: Option<String>,
+    ) -> Result<Statement> {
+        let credit = self.config.usd_per_credit;
+        statement::page(&self.api, call, since, cursor.as_deref(), credit).await
     }
 
     async fn rotate(&self, call: Call<'_>) -> Result<SecretString> {

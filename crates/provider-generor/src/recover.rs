@@ -128,9 +128,8 @@ async fn creations(api: &Api, call: Call<'_>, search: &Search<'_>) -> Result<(Ve
 async fn spends(api: &Api, call: Call<'_>, window: Window) -> Result<Vec<Spend>> {
     let mut all = Vec::new();
     for number in 1..=PAGES_MAX {
-        let page = api.spent(call, number).await?;
-        let is_last = !page.has_next
-            || window.passed(&page, |row| Spend::read(row).and_then(|spend| spend.at));
+        let page = api.transactions(call, "spend", number).await?;
+        let is_last = !page.has_next || window.passed(&page, spend::moment);
         all.extend(page.rows.iter().filter_map(Spend::read));
         if is_last {
             return Ok(all);

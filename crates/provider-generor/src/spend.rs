@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use provider::{MicroUsd, Timestamp};
 
-use crate::{credits::Credits, window::Window};
+use crate::{convert::in_order, credits::Credits, window::Window};
 
 /// One row.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +37,7 @@ impl Spend {
     pub(crate) fn read(row: &Value) -> Option<Self> {
         let members = row.as_object()?;
         let amount = AMOUNTS.iter().find_map(|name| members.get(*name).and_then(amount))?;
-        let at = MOMENTS.iter().find_map(|name| members.get(*name).and_then(moment));
+        let at = moment(row);
         let mut spend = Self { at, amount, names: BTreeSet::new(), words: String::new() };
         spend.gather(members, true);
         Some(spend)
@@ -46,6 +46,11 @@ impl Spend {
     /// Whether it speaks of this creation.
     pub(crate) fn names(&self, creation: &str) -> bool {
         self.names.contains(creation)
+    }
+
+    /// What a booking of it claims: the lowest of the creations that it names.
+    pub(crate) fn reference(&self) -> Option<String> {
+        self.names.iter().min_by_key(|id| in_order(id)).cloned()
     }
 
     /// Whether it names nothing, and is of that time.
@@ -92,8 +97,14 @@ fn amount(value: &Value) -> Option<Credits> {
     serde_json::from_value(Value::from(unsigned)).ok()
 }
 
+/// When a row says that it was.
+pub(crate) fn moment(row: &Value) -> Option<Timestamp> {
+    let members = row.as_object()?;
+    MOMENTS.iter().find_map(|name| members.get(*name).and_then(read_moment))
+}
+
 /// A moment as text, or in Unix seconds or milliseconds.
-fn moment(value: &Value) -> Option<Timestamp> {
+fn read_moment(value: &Value) -> Option<Timestamp> {
     let number = |number: i64| {
         let is_millis = number.abs() > 100_000_000_000;
         Timestamp::from_millis(if is_millis { number } else { number.saturating_mul(1000) })

@@ -34,12 +34,21 @@ impl Window {
         self.from <= at && at <= self.to
     }
 
-    /// Whether everything after these rows is older than the window: only where they are indeed sorted
-    /// with the newest first.
+    /// Whether everything after these rows is older than the window.
     pub(crate) fn passed(self, page: &Page, at: impl Fn(&Value) -> Option<Timestamp>) -> bool {
-        let times: Vec<Timestamp> = page.rows.iter().filter_map(at).collect();
-        let is_sorted = times.windows(2).all(|pair| pair[0] >= pair[1]);
-        let newest_first = times.first() > times.last() || times.len() == 1;
-        is_sorted && newest_first && times.last().is_some_and(|last| *last < self.from)
+        are_last(page, self.from, at)
     }
+}
+
+/// Whether everything after these rows is older than that: only where they are indeed sorted with the
+/// newest first.
+pub(crate) fn are_last(
+    page: &Page,
+    than: Timestamp,
+    at: impl Fn(&Value) -> Option<Timestamp>,
+) -> bool {
+    let times: Vec<Timestamp> = page.rows.iter().filter_map(at).collect();
+    let is_sorted = times.windows(2).all(|pair| pair[0] >= pair[1]);
+    let newest_first = times.first() > times.last() || times.len() == 1;
+    is_sorted && newest_first && times.last().is_some_and(|last| *last < than)
 }

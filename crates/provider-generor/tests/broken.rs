@@ -55,4 +55,5 @@ provider_conformance::catches! {
     other_hosts_get_no_credential: checks::other_hosts_get_no_credential, Images => SendsKeyAlong;
     forgetting_is_honest: checks::forgetting_is_honest, Images => ForgetsNothing ForgetsFirst ForgetsUncounted CallsAllFinal;
     nothing_kept_comes_inline: checks::nothing_kept_comes_inline, Images => KeepsEverything;
+    statement_is_honest: checks::statement_is_honest, Images => StatesNothing StatesZeros StatesTwice StatesUncounted StatesTotalsOnly LooksTwice IgnoresBadEntries CallsAllFinal;
 }

@@ -22,12 +22,15 @@
 //!   shape is taken as not made, any other as unknown.
 //! * An answer without a readable cost is unknown in `v1`, whose history tells the cost. `preview`
 //!   has no history, so there the picture is kept and the ceiling booked.
+//! * The history is `v1`'s: work in `preview` is taken to be in no list, and no list to speak of it. A row
+//!   in a state of work that is under way or came to nothing is no charge; any other has to tell its cost.
 //! * Times without a zone are UTC.
 mod client;
 mod config;
 mod convert;
 mod models;
 mod recover;
+mod statement;
 mod wire;
 
 pub use config::{Config, ConfigError, Dialect};
@@ -39,8 +42,8 @@ use secrecy::SecretString;
 
 use provider::{
     AccountStatus, Call, Description, Error, Limits, Lost, Model, OutputSink, OutputWriter, Polled,
-    Provider, Quote, QuoteSource, Recovered, RemoteOutput, Result, Submitted, Ticket, Unsupported,
-    Work,
+    Provider, Quote, QuoteSource, Recovered, RemoteOutput, Result, Statement, Submitted, Ticket,
+    Timestamp, Unsupported, Work,
 };
 
 use crate::client::Api;
@@ -162,6 +165,22 @@ impl Provider for Zekron {
 
     async fn account(&self, call: Call<'_>) -> Result<AccountStatus> {
         self.api.balance(call).await
+    }
+
+    async fn statement(
+        &self,
+        call: Call<'_>,
+        since: Timestamp,
+        cursor: Option<String>,
+    ) -> Result<Statement> {
+        let models = self.description.models.iter().map(|model| model.name.as_str());
+        let unlisted: Vec<&str> =
+            models.filter(|model| self.dialect_of(model) == Dialect::Preview).collect();
+        if unlisted.contains(&models::FLAGSHIP) {
+            // Nothing of ours is in the history; the balance tells the sum.
+            return Ok(Statement::totals());
+        }
+        statement::page(&self.api, call, since, cursor.as_deref(), &unlisted).await
     }
 
     async fn rotate(&self, _call: Call<'_>) -> Result<SecretString> {

@@ -47,6 +47,7 @@ pub(crate) fn describe(config: Config) -> Description {
             threshold: config.low_balance_usd,
             advice: ADVICE.to_owned(),
         }),
+        low_allowance: None,
         can_rotate: false,
         keys_overlap: false,
         tells_account: true,

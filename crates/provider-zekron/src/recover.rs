@@ -18,7 +18,7 @@ use provider::{
 use crate::{client::Api, convert, wire::Row};
 
 /// Rows of one page: the most that the vendor gives.
-const PAGE: usize = 100;
+pub(crate) const PAGE: usize = 100;
 /// Pages that are read at most; at the documented 60 calls a minute a window fills one or two.
 const PAGES_MAX: usize = 50;
 /// `created_at` and `Date` are cut to whole seconds, each.
@@ -44,7 +44,8 @@ pub(crate) async fn candidates(
         let rows = page.generations;
         offset += rows.len();
         let more = page.pagination.and_then(|pages| pages.has_more);
-        let ended = rows.is_empty() || !more.unwrap_or(rows.len() == PAGE) || window.passed(&rows);
+        let ended =
+            rows.is_empty() || !more.unwrap_or(rows.len() == PAGE) || are_last(&rows, window.from);
         for row in rows {
             // Rows that come while we page move the older ones to the next page: some come twice.
             if let Some(row) = wanted.accept(row, &window, model)
@@ -87,15 +88,15 @@ impl Window {
     fn holds(&self, at: Timestamp) -> bool {
         self.from <= at && at <= self.to
     }
+}
 
-    /// Whether everything after these rows is older than the window: only where the page is indeed
-    /// sorted with the newest first, as the vendor's example shows and its page does not say.
-    fn passed(&self, rows: &[Row]) -> bool {
-        let times: Vec<Timestamp> = rows.iter().filter_map(|row| row.created_at).collect();
-        let sorted = times.windows(2).all(|pair| pair[0] >= pair[1]);
-        let newer_first = times.first() > times.last() || times.len() == 1;
-        sorted && newer_first && times.last().is_some_and(|last| *last < self.from)
-    }
+/// Whether everything after these rows is older than that: only where the page is indeed sorted with the
+/// newest first, as the vendor's example shows and its page does not say.
+pub(crate) fn are_last(rows: &[Row], than: Timestamp) -> bool {
+    let times: Vec<Timestamp> = rows.iter().filter_map(|row| row.created_at).collect();
+    let sorted = times.windows(2).all(|pair| pair[0] >= pair[1]);
+    let newer_first = times.first() > times.last() || times.len() == 1;
+    sorted && newer_first && times.last().is_some_and(|last| *last < than)
 }
 
 /// What a row must show.

@@ -54,4 +54,5 @@ provider_conformance::catches! {
     other_hosts_get_no_credential: checks::other_hosts_get_no_credential, Preview => SendsKeyAlong;
     nothing_kept_comes_inline: checks::nothing_kept_comes_inline, V1 => KeepsEverything;
     forgetting_is_honest: checks::forgetting_is_honest, V1 => ForgetsNothing;
+    statement_is_honest: checks::statement_is_honest, V1 => StatesNothing StatesZeros StatesTwice StatesUncounted StatesTotalsOnly LooksTwice IgnoresBadEntries CallsAllFinal;
 }

@@ -44,8 +44,8 @@ use secrecy::SecretString;
 
 use provider::{
     AccountStatus, Call, Description, Error, Limits, Lost, Model, OutputSink, OutputWriter, Polled,
-    Provider, Quote, QuoteSource, Recovered, RemoteOutput, Result, Submitted, Ticket, Unsupported,
-    Work,
+    Provider, Quote, QuoteSource, Recovered, RemoteOutput, Result, Statement, Submitted, Ticket,
+    Timestamp, Unsupported, Work,
 };
 
 use crate::client::Api;
@@ -149,6 +149,16 @@ impl Provider for Zsky {
 
     async fn account(&self, call: Call<'_>) -> Result<AccountStatus> {
         self.api.usage(call, &self.limits(call.account)).await
+    }
+
+    async fn statement(
+        &self,
+        _call: Call<'_>,
+        _since: Timestamp,
+        _cursor: Option<String>,
+    ) -> Result<Statement> {
+        // There is no list of jobs or charges: `GET /v1/usage` has the month's counters.
+        Ok(Statement::totals())
     }
 
     async fn rotate(&self, call: Call<'_>) -> Result<SecretString> {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use provider::{
     AllowanceLimit, Audio, Calendar, Capabilities, Delivery, Description, Durations, Error, Kind,
-    Limits, MicroUsd, Model, Overage, RateWindow, Recovery, Result, SafetyRule, Share, Size, Sizes,
-    SlotUse, Tariff, Unsupported, Work,
+    Limits, LowAllowance, MicroUsd, Model, Overage, RateWindow, Recovery, Result, SafetyRule,
+    Share, Size, Sizes, SlotUse, Tariff, Unsupported, Work,
 };
 use serde_json::Value;
 
@@ -24,6 +24,12 @@ const PROMPT_CHARS_MAX: usize = 2000;
 const FRAMES_A_SECOND: u32 = 24;
 const FRAMES: std::ops::RangeInclusive<u32> = 25..=241;
 const SECONDS_DEFAULT: u32 = 5;
+
+/// Of a month's 1,000 images a hundred: with the daily cap of 200 that is half a day's work.
+const LOW_PERCENT: u32 = 10;
+const ADVICE: &str = "The month's units begin anew on the 1st at 00:00 UTC, and none carry over. For \
+    more, have the vendor's support enable overage with a monthly cap, or ask it for a higher \
+    volume; it lifts the day's soft caps on request.";
 
 /// One key: three jobs at once, twenty requests a minute, and the plan's units.
 pub(crate) fn limits(config: &Config, account: &str) -> Limits {
@@ -50,6 +56,7 @@ pub(crate) fn limits(config: &Config, account: &str) -> Limits {
             ],
             monthly_cap: plan.overage.monthly_cap_usd,
         }),
+        monthly_fee: Some(plan.monthly_fee_usd),
         safety: Some(SafetyRule {
             span: Duration::from_secs(30 * 60),
             team: Share { percent: safety.team_percent, least: safety.team_least },
@@ -65,6 +72,7 @@ pub(crate) fn describe(config: &Config) -> Description {
         provider: config.name.clone(),
         models: vec![image(config), video(config)],
         low_balance: None,
+        low_allowance: Some(LowAllowance { percent: LOW_PERCENT, advice: ADVICE.to_owned() }),
         can_rotate: true,
         keys_overlap: false,
         tells_account: true,

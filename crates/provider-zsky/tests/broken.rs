@@ -64,4 +64,5 @@ provider_conformance::catches! {
     rotated_key_is_never_shown: checks::rotated_key_is_never_shown, Images => LogsNewKey ShowsKey;
     forgetting_is_honest: checks::forgetting_is_honest, Images => ForgetsNothing ForgetsFirst ForgetsUncounted CallsAllFinal;
     allowances_are_told: checks::allowances_are_told, Videos => KnowsNoBalance TakesNoUnits;
+    statement_is_honest: checks::statement_is_honest, Images => StatesNothing;
 }

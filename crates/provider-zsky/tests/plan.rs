@@ -37,6 +37,7 @@ fn an_accounts_limits_are_its_plans() {
     assert_eq!(plain.allowance(Kind::Video, Calendar::Month), Some(300));
     assert_eq!(plain.allowance(Kind::Video, Calendar::Day), Some(50));
     assert_eq!(plain.overage, None, "off is a hard stop");
+    assert_eq!(plain.monthly_fee, Some(MicroUsd::from_micros(99_000_000)));
     let rule = plain.safety.unwrap();
     assert_eq!((rule.account.percent, rule.account.least, rule.unbroken), (45, 8, 3));
     assert!(rule.vendor.is_passed(6, 10) && !rule.vendor.is_passed(5, 10));

@@ -16,6 +16,8 @@ pub struct Description {
     pub models: Vec<Model>,
     /// When to warn that an account's balance is low, and what to do then.
     pub low_balance: Option<LowBalance>,
+    /// When to warn that an account's prepaid units run out, and what to do then.
+    pub low_allowance: Option<LowAllowance>,
     /// Whether [`Provider::rotate`](crate::Provider::rotate) can replace a credential.
     pub can_rotate: bool,
     /// Whether a replaced credential works on until it is
@@ -40,6 +42,15 @@ pub struct LowBalance {
     /// Warn below this.
     pub threshold: MicroUsd,
     /// The vendor's way to top up.
+    pub advice: String,
+}
+
+/// When prepaid units run out, and how to get more: the vendor's own way, in words for an operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LowAllowance {
+    /// Warn where so much of a window's units, in percent, or less is left.
+    pub percent: u32,
+    /// The vendor's way to more.
     pub advice: String,
 }
 

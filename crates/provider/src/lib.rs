@@ -27,11 +27,12 @@ mod money;
 mod outcome;
 mod price;
 mod sink;
+mod statement;
 mod work;
 
 pub use capability::{
-    Audio, Capabilities, Delivery, Description, Durations, InputRule, LowBalance, Model, Recovery,
-    Sizes, Unsupported,
+    Audio, Capabilities, Delivery, Description, Durations, InputRule, LowAllowance, LowBalance,
+    Model, Recovery, Sizes, Unsupported,
 };
 pub use clock::{Clock, ManualClock, Sleep, SystemClock, Timestamp};
 pub use error::{Blame, Error, ErrorKind, Result, Retry};
@@ -48,6 +49,7 @@ pub use outcome::{
 };
 pub use price::{Price, Quote, QuoteSource, Tariff};
 pub use sink::{OutputHint, OutputSink, OutputWriter, Receipt, SinkError};
+pub use statement::{Statement, StatementCharge, Told};
 pub use work::{Adjustment, Adjustments, Input, Role, Work};
 
 use std::{any::Any, fmt::Debug, sync::Arc};
@@ -164,6 +166,20 @@ pub trait Provider: Send + Sync + Debug {
 
     /// Balance and allowances of the account, as the vendor tells them now.
     async fn account(&self, call: Call<'_>) -> Result<AccountStatus>;
+
+    /// One page of what the vendor says that it charged since then, read by one request at most: the
+    /// caller pages, at its own pace, from no cursor to the one that each page ends with. Where the
+    /// vendor tells counters only, or nothing, it says so and nothing is sent.
+    ///
+    /// # Errors
+    /// An entry that cannot be read is an error and never a charge of nothing: half of the books would
+    /// show differences that are none. [`ErrorKind::Unsupported`] for a cursor that no page ended with.
+    async fn statement(
+        &self,
+        call: Call<'_>,
+        since: Timestamp,
+        cursor: Option<String>,
+    ) -> Result<Statement>;
 
     /// Has the vendor make a new credential and returns it. The caller keeps it before it is used.
     async fn rotate(&self, call: Call<'_>) -> Result<SecretString>;

@@ -28,6 +28,8 @@ pub struct Limits {
     pub allowances: Vec<AllowanceLimit>,
     /// What may be bought past the month's units.
     pub overage: Option<Overage>,
+    /// What a month costs whatever is used, where there is a plan: no single piece of work costs it.
+    pub monthly_fee: Option<MicroUsd>,
     /// When the vendor suspends an account for rejected work, and when we stop before that.
     pub safety: Option<SafetyRule>,
 }
@@ -117,6 +119,7 @@ impl Limits {
             work_ceiling,
             allowances: Vec::new(),
             overage: None,
+            monthly_fee: None,
             safety: None,
         }
     }

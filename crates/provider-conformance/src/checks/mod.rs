@@ -11,6 +11,7 @@ mod outputs;
 mod queue;
 mod rotation;
 mod secrets;
+mod statements;
 mod statuses;
 
 pub use allowances::allowances_are_told;
@@ -42,6 +43,7 @@ pub use rotation::{lost_rotation_is_unknown, rotated_key_is_never_shown, rotatio
 pub use secrets::{
     secret_never_in_debug_display_or_log, vendor_error_text_never_in_public_message,
 };
+pub use statements::statement_is_honest;
 pub use statuses::{
     a_proxys_failure_proves_nothing, content_refusal_is_not_retryable, maps_status,
     retry_after_is_kept,

@@ -8,7 +8,7 @@ mod work;
 use std::{path::PathBuf, sync::Arc};
 
 use provider::{MicroUsd, Provider, SystemClock, Work};
-use provider_conformance::{Answer, Fixture, Means, Recorded, Rotation};
+use provider_conformance::{Answer, Books, Fixture, Means, Recorded, Rotation};
 use provider_generor::{Config, Generor};
 use provider_http::{Client, Deadlines, Settings};
 use serde_json::{Value, json};
@@ -124,14 +124,13 @@ impl Gn {
         row
     }
 
-    fn books(self, path: &str) -> Option<Answer> {
+    fn private(self, path: &str) -> Option<Answer> {
         let other = json!({"creation_id": 6146, "generator": self.slug(), "prompt": "another",
             "created_at": "2024-04-07 12:00:00", "image_url": "/users/2/img/image-6146.png"});
         Some(match path {
             "/creations" => list(&[self.row(), other]),
             "/credits/transactions" => list(&[
-                json!({"transaction_id": 9, "type": "spend", "amount": -24, "creation_id": CREATION,
-                    "balance_after": 35_998, "created_at": "2024-04-07 12:00:03"}),
+                spent(),
                 json!({"transaction_id": 8, "type": "spend", "amount": -80, "creation_id": 6146,
                     "balance_after": 36_022, "created_at": "2024-04-07 12:00:02"}),
             ]),
@@ -142,6 +141,12 @@ impl Gn {
             _ => return None,
         })
     }
+}
+
+/// The charge of the work.
+fn spent() -> Value {
+    json!({"transaction_id": 9, "type": "spend", "amount": -24, "creation_id": CREATION,
+        "balance_after": 35_998, "created_at": "2024-04-07 12:00:03"})
 }
 
 fn is_rotation(request: &Recorded) -> bool {
@@ -175,7 +180,7 @@ impl Fixture for Gn {
             ("POST", path) if path.ends_with("/generate") => Some(made(request, slug)),
             ("POST", path) if path.ends_with("/estimate") => Some(catalogue::estimate(request)),
             ("DELETE", "/creations/6147") => Some(ok(&json!({"message": "Creation deleted"}))),
-            ("GET", path) => self.books(path).or_else(|| catalogue::answer(path)),
+            ("GET", path) => self.private(path).or_else(|| catalogue::answer(path)),
             _ => None,
         };
         found.unwrap_or_else(|| self.error(404, "no such thing"))
@@ -233,6 +238,22 @@ impl Fixture for Gn {
 
     fn is_forget(&self, request: &Recorded) -> bool {
         request.method == "DELETE" && request.path.starts_with("/api/v1/creations/")
+    }
+
+    fn books(&self) -> Option<Books> {
+        let with = |name: &str, value: Value| {
+            let mut row = spent();
+            row[name] = value;
+            list(&[row])
+        };
+        let bad = vec![
+            ("an amount that is none", with("amount", json!("some"))),
+            ("no amount", with("amount", Value::Null)),
+            ("no moment", with("created_at", json!("yesterday"))),
+            ("a row that is none", list(&[json!("24")])),
+        ];
+        let is_look = |request: &Recorded| request.path.contains("/credits/transactions");
+        Some(Books { is_look, bad })
     }
 
     fn rotation(&self) -> Option<Rotation> {

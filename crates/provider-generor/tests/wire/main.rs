@@ -12,3 +12,4 @@ mod keys;
 mod license;
 mod outputs;
 mod page;
+mod statement;

@@ -5,10 +5,10 @@ use std::{path::PathBuf, sync::Arc};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use provider::{Input, MicroUsd, Provider, Role, Size, SystemClock, Work};
-use provider_conformance::{Answer, Fixture, Means, Recorded};
+use provider_conformance::{Answer, Books, Fixture, Means, Recorded};
 use provider_http::{Client, Deadlines, Settings};
 use provider_zekron::{Config, Dialect, Zekron};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const PROMPT: &str = "A serene mountain landscape at golden hour";
 
@@ -46,6 +46,25 @@ fn books(request: &Recorded) -> Answer {
     Answer::new(200, "image/png", picture())
 }
 
+/// The work in the history.
+fn row() -> Value {
+    json!({"id": 43, "token": "a1b2c3", "prompt": PROMPT, "model": "zekron-image-1",
+        "size": "1024x1024", "cost": "0.0290", "status": "completed", "type": "create",
+        "image_url": "https://api.zekron.codes/v1/images/a1b2c3",
+        "expires_at": "2024-04-08T12:00:01", "created_at": "2024-04-07T12:00:01"})
+}
+
+fn history(row: &Value) -> Answer {
+    let pages = json!({"total": 1, "limit": 100, "offset": 0, "has_more": false});
+    let data = json!({"generations": [row], "pagination": pages});
+    Answer::json(200, &json!({"success": true, "data": data}))
+        .header("date", "Sun, 07 Apr 2024 12:00:05 GMT")
+}
+
+fn is_history(request: &Recorded) -> bool {
+    request.path.starts_with("/v1/generations")
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct V1;
 
@@ -59,15 +78,8 @@ impl Fixture for V1 {
     }
 
     fn answer(&self, request: &Recorded) -> Answer {
-        let row = json!({"id": 43, "token": "a1b2c3", "prompt": PROMPT, "model": "zekron-image-1",
-            "size": "1024x1024", "cost": "0.0290", "status": "completed", "type": "create",
-            "image_url": "https://api.zekron.codes/v1/images/a1b2c3",
-            "expires_at": "2024-04-08T12:00:01", "created_at": "2024-04-07T12:00:01"});
-        if request.path.starts_with("/v1/generations") {
-            let pages = json!({"total": 1, "limit": 100, "offset": 0, "has_more": false});
-            let data = json!({"generations": [row], "pagination": pages});
-            return Answer::json(200, &json!({"success": true, "data": data}))
-                .header("date", "Sun, 07 Apr 2024 12:00:05 GMT");
+        if is_history(request) {
+            return history(&row());
         }
         if Preview.is_submit(request) {
             // Models that only the other dialect serves go there from this one, too.
@@ -117,6 +129,21 @@ impl Fixture for V1 {
 
     fn enum_members(&self) -> &'static [&'static str] {
         &["type", "status", "mime_type"]
+    }
+
+    fn books(&self) -> Option<Books> {
+        let with = |name: &str, value: Value| {
+            let mut row = row();
+            row[name] = value;
+            history(&row)
+        };
+        let bad = vec![
+            ("a cost that is none", with("cost", json!("free"))),
+            ("no cost", with("cost", Value::Null)),
+            ("no moment", with("created_at", json!("yesterday"))),
+            ("a row that is none", history(&json!("a1b2c3"))),
+        ];
+        Some(Books { is_look: is_history, bad })
     }
 
     fn golden(&self) -> PathBuf {
