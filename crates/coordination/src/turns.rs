@@ -9,9 +9,19 @@ use provider::{Limits, Timestamp};
 /// A *lease* is one paid call: it holds a slot until it is dropped and counts once in the windows.
 /// A *turn* is one further request (a poll, a look at the balance): it counts where the vendor counts
 /// reads, and holds a slot until it is dropped where every request does ([`Limits::slot`]).
-/// Both wait in the order of asking. Leases go before turns, because they are what callers wait
+/// Turns wait in the order of asking. Leases go before turns, because they are what callers wait
 /// for; one turn in five goes first all the same, because polls that starve leave paid work
 /// unfetched.
+///
+/// # Who is next among leases
+/// Those who wait for a lease are served by weighted fair queueing between teams, and in the order
+/// of asking within a team. Each service of a team puts the team back by the inverse of its weight,
+/// so that teams that keep waiting are served in proportion to their weights, however many each has
+/// in line. A team that had nobody waiting for a while comes back at where the others are: it has
+/// saved nothing up. Only what is served while somebody waits counts; who gives up has cost nothing.
+///
+/// While a team of weight `w` waits, any other team of weight `v` is served at most `2v / w` times,
+/// rounded up, before it; once at most where the weights are equal.
 #[async_trait::async_trait]
 pub trait Turns: Send + Sync + fmt::Debug {
     /// A lease, if it can be had now and nobody waits for one.
@@ -20,7 +30,8 @@ pub trait Turns: Send + Sync + fmt::Debug {
     /// [`Busy`] otherwise; nothing is counted then.
     async fn try_lease(&self, account: &str, limits: &Limits) -> Result<Lease, Busy>;
 
-    /// A lease as soon as it is this caller's turn. A dropped future gives its place up.
+    /// A lease as soon as it is this team's, and within the team this caller's, turn. A dropped
+    /// future gives its place up.
     ///
     /// # Errors
     /// [`Busy`] once it is certain that there is none by the deadline, which may be well before it.
@@ -28,6 +39,7 @@ pub trait Turns: Send + Sync + fmt::Debug {
         &self,
         account: &str,
         limits: &Limits,
+        share: Share<'_>,
         deadline: Option<Timestamp>,
     ) -> Result<Lease, Busy>;
 
@@ -56,6 +68,15 @@ pub trait Turns: Send + Sync + fmt::Debug {
 
     /// How busy the account is now.
     async fn load(&self, account: &str, limits: &Limits) -> Load;
+}
+
+/// Whose waiting it is, and how much of a scarce account the team gets beside others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share<'a> {
+    /// The team; any name that tells teams apart.
+    pub team: &'a str,
+    /// How many times as often as a team of weight 1 it is served while both wait; 0 counts as 1.
+    pub weight: u32,
 }
 
 /// No turn now.

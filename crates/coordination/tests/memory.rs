@@ -12,12 +12,15 @@ use std::{
 };
 
 use coordination::{
-    Fingerprints, Lease, Turns,
-    memory::{MemoryFingerprints, MemoryGuard, MemoryLots, MemoryTurns},
+    Fingerprints, Lease, Share, Turns,
+    memory::{MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas, MemoryTurns},
     suite,
 };
 use proptest::prelude::*;
 use provider::{Clock, Limits, ManualClock, RateWindow, SlotUse, SystemClock, Timestamp};
+
+/// Where it makes no difference whose leases they are.
+const ANY: Share<'_> = Share { team: "team_1", weight: 1 };
 
 fn turns() -> (MemoryTurns, ManualClock) {
     let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
@@ -33,6 +36,11 @@ fn lots() -> (MemoryLots, ManualClock) {
 fn guard() -> (MemoryGuard, ManualClock) {
     let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
     (MemoryGuard::new(Arc::new(clock.clone())), clock)
+}
+
+fn quotas() -> (MemoryQuotas, ManualClock) {
+    let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
+    (MemoryQuotas::new(Arc::new(clock.clone())), clock)
 }
 
 macro_rules! checks {
@@ -71,6 +79,30 @@ checks! {
         a_restart_forgets_nothing(turns, clock);
         an_adopted_slot_lets_turns_go(turns, clock);
         the_load_is_told(turns, clock);
+    }
+    shares(turns()) {
+        a_large_team_keeps_nobody_waiting(turns);
+        weights_divide_the_slot(turns);
+        a_newcomer_waits_for_one_of_each_team(turns);
+        equal_teams_take_turns(turns);
+        a_team_is_served_in_order(turns);
+        idling_earns_nothing(turns);
+        those_who_gave_up_cost_nothing(turns);
+        a_deadline_costs_nothing(turns, clock);
+        an_open_account_is_nobodys(turns);
+        windows_are_shared_too(turns, clock);
+    }
+    quotas(quotas()) {
+        the_minute_holds(quotas, clock);
+        the_minute_slides(quotas, clock);
+        places_at_once_hold(quotas);
+        all_or_none(quotas);
+        the_minute_speaks_first(quotas, clock);
+        what_was_refused_counts_nowhere(quotas, clock);
+        limits_change_at_any_time(quotas, clock);
+        nothing_is_nothing(quotas);
+        a_restart_forgets_nothing(quotas, clock);
+        the_load_is_told(quotas, clock);
     }
     fingerprints((MemoryFingerprints::default(),)) {
         equal_attempts_run_together(it);
@@ -154,7 +186,7 @@ async fn a_crowd_is_served_within_the_slots() {
                 drop(turns.turn("a", &limits, None).await.unwrap());
                 return;
             }
-            let lease = turns.lease("a", &limits, None).await.unwrap();
+            let lease = turns.lease("a", &limits, ANY, None).await.unwrap();
             assert!(at_once.fetch_add(1, Ordering::SeqCst) < 5);
             tokio::task::yield_now().await;
             at_once.fetch_sub(1, Ordering::SeqCst);
@@ -234,7 +266,7 @@ proptest! {
             let mut waiting: Vec<Asked<'_>> = Vec::new();
             let mut held: Vec<Lease> = Vec::new();
             let mut sent: Vec<Timestamp> = Vec::new();
-            let lease = || async { turns.lease("a", &limits, None).await.ok() };
+            let lease = || async { turns.lease("a", &limits, ANY, None).await.ok() };
             let turn = || async { turns.turn("a", &limits, None).await.ok().and(None::<Lease>) };
             for step in steps {
                 match step {

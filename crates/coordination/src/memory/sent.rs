@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use provider::{RateWindow, Timestamp};
 
 /// No window with zero calls ever opens.
-const NEVER: Timestamp = Timestamp::from_millis(i64::MAX);
+pub(super) const NEVER: Timestamp = Timestamp::from_millis(i64::MAX);
 
 /// The newest calls, oldest first; as many as the largest window holds.
 #[derive(Debug, Default)]

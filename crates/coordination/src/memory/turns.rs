@@ -5,19 +5,17 @@
 //! and sleeps until it is woken; only the head of a line sets a timer. Every change that could let
 //! somebody go (a slot freed, a call counted, somebody leaving a line) wakes both heads, and a head
 //! that cannot go yet sleeps again. A waiter that is dropped leaves its line and wakes the heads,
-//! so that a wake-up it may have got is not lost with it.
+//! so that a wake-up it may have got is not lost with it. Who joins may become the head of its line
+//! at once, before one that was woken: it looks in the same step, and leaves as everybody does.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use parking_lot::{Mutex, RwLock};
-use provider::{Clock, Limits, SlotUse, Timestamp};
+use provider::{Clock, Limits, Timestamp};
 use tokio::sync::Notify;
 
-use super::{line::Line, sent::Sent};
-use crate::{Busy, Lease, Load, Turns};
-
-/// So many leases may go before a waiting turn; then one turn goes first.
-const LEASES_BEFORE_A_TURN: u32 = 4;
+use super::account::{Obstacle, State, Want};
+use crate::{Busy, Lease, Load, Share, Turns};
 
 /// [`Turns`] within one process.
 #[derive(Debug)]
@@ -29,46 +27,6 @@ pub struct MemoryTurns {
 
 #[derive(Debug, Default)]
 struct Account(Mutex<State>);
-
-#[derive(Debug, Default)]
-struct State {
-    in_flight: u32,
-    sent: Sent,
-    paused_until: Option<Timestamp>,
-    leases: Line,
-    turns: Line,
-    /// Leases handed out while a turn waited.
-    since_turn: u32,
-    next_number: u64,
-}
-
-/// What is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Want {
-    Lease,
-    Turn,
-}
-
-impl Want {
-    /// Whether it counts in the windows.
-    fn counts(self, limits: &Limits) -> bool {
-        self == Self::Lease || limits.count_reads
-    }
-
-    /// Whether it holds a slot while it lasts.
-    fn holds_slot(self, limits: &Limits) -> bool {
-        self == Self::Lease || limits.slot == SlotUse::Request
-    }
-}
-
-/// Why not now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Obstacle {
-    /// Nothing before this moment.
-    Until(Timestamp),
-    /// Somebody else must end or go first.
-    Others,
-}
 
 impl MemoryTurns {
     /// Turns by this clock.
@@ -86,14 +44,16 @@ impl MemoryTurns {
         Arc::clone(self.accounts.write().entry(name.to_owned()).or_default())
     }
 
-    /// Takes it now, or stands in line for it until it comes or is certain not to come in time.
+    /// Takes it now, or stands in line for it until it comes or is certain not to come in time:
+    /// a lease where a share is told, else a turn.
     async fn take(
         &self,
         account: &Arc<Account>,
-        want: Want,
+        share: Option<Share<'_>>,
         limits: &Limits,
         deadline: Option<Timestamp>,
     ) -> Result<Option<Timestamp>, Busy> {
+        let want = if share.is_some() { Want::Lease } else { Want::Turn };
         let place = {
             let mut state = account.0.lock();
             let now = self.clock.now();
@@ -104,7 +64,7 @@ impl MemoryTurns {
             if hopeless(busy, now, deadline) {
                 return Err(busy);
             }
-            Place::join(account, &mut state, want)
+            Place::join(account, &mut state, share)
         };
         loop {
             let obstacle = {
@@ -141,112 +101,37 @@ fn hopeless(busy: Busy, now: Timestamp, deadline: Option<Timestamp>) -> bool {
     deadline.is_some_and(|deadline| busy.retry_at.unwrap_or(now) > deadline || now >= deadline)
 }
 
-impl State {
-    /// When windows and pauses allow a call; none where they do now.
-    fn opens_at(&self, limits: &Limits, now: Timestamp, margin: Duration) -> Option<Timestamp> {
-        let windows = self.sent.opens_at(&limits.windows, margin);
-        windows.max(self.paused_until).filter(|at| *at > now)
-    }
-
-    /// The same for what is wanted: reads wait for no window where the vendor does not count them.
-    fn opens_for(
-        &self,
-        want: Want,
-        limits: &Limits,
-        now: Timestamp,
-        margin: Duration,
-    ) -> Option<Timestamp> {
-        match want.counts(limits) {
-            true => self.opens_at(limits, now, margin),
-            false => self.paused_until.filter(|at| *at > now),
-        }
-    }
-
-    fn full(&self, limits: &Limits) -> bool {
-        limits.concurrent.is_some_and(|most| self.in_flight >= most)
-    }
-
-    fn busy(&self, want: Want, limits: &Limits, now: Timestamp, margin: Duration) -> Busy {
-        Busy { retry_at: self.opens_for(want, limits, now, margin) }
-    }
-
-    fn line(&mut self, want: Want) -> &mut Line {
-        match want {
-            Want::Lease => &mut self.leases,
-            Want::Turn => &mut self.turns,
-        }
-    }
-
-    /// Whether somebody of the other kind goes first.
-    fn yields(&self, want: Want, limits: &Limits) -> bool {
-        let turn_is_due = !self.turns.is_empty() && self.since_turn >= LEASES_BEFORE_A_TURN;
-        match want {
-            Want::Lease => turn_is_due,
-            // A lease that waits for a slot can make no use of the windows now, and no lease is kept
-            // waiting by a turn that neither counts nor holds anything.
-            Want::Turn => {
-                let competes = want.counts(limits) || want.holds_slot(limits);
-                competes && !self.leases.is_empty() && !self.full(limits) && !turn_is_due
-            }
-        }
-    }
-
-    /// Takes what is wanted. `number` is the asker's in its line; who has none must find it empty.
-    fn take(
-        &mut self,
-        want: Want,
-        number: Option<u64>,
-        limits: &Limits,
-        now: Timestamp,
-        margin: Duration,
-    ) -> Result<Option<Timestamp>, Obstacle> {
-        let line = self.line(want);
-        let is_next = number.map_or_else(|| line.is_empty(), |number| line.is_head(number));
-        let no_slot = want.holds_slot(limits) && self.full(limits);
-        if !is_next || no_slot || self.yields(want, limits) {
-            return Err(Obstacle::Others);
-        }
-        if let Some(at) = self.opens_for(want, limits, now, margin) {
-            return Err(Obstacle::Until(at));
-        }
-        let counted = want.counts(limits).then(|| self.sent.count(now, &limits.windows));
-        if want.holds_slot(limits) {
-            self.in_flight += 1;
-        }
-        self.since_turn = match want {
-            Want::Lease if !self.turns.is_empty() => self.since_turn + 1,
-            Want::Lease | Want::Turn => 0,
-        };
-        Ok(counted)
-    }
-
-    fn wake_heads(&self) {
-        self.leases.wake();
-        self.turns.wake();
-    }
-}
-
 /// A place in a line, given up when dropped.
 struct Place {
     account: Arc<Account>,
-    want: Want,
+    /// Whose, in the line of leases; none in the line of turns.
+    team: Option<Arc<str>>,
     number: u64,
     bell: Arc<Notify>,
 }
 
 impl Place {
-    fn join(account: &Arc<Account>, state: &mut State, want: Want) -> Self {
+    fn join(account: &Arc<Account>, state: &mut State, share: Option<Share<'_>>) -> Self {
         let number = state.next_number;
         state.next_number += 1;
-        let bell = state.line(want).join(number);
-        Self { account: Arc::clone(account), want, number, bell }
+        let (team, bell) = match share {
+            Some(share) => {
+                let (team, bell) = state.leases.join(number, share);
+                (Some(team), bell)
+            }
+            None => (None, state.turns.join(number)),
+        };
+        Self { account: Arc::clone(account), team, number, bell }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.account.0.lock();
-        state.line(self.want).leave(self.number);
+        match &self.team {
+            Some(team) => state.leases.leave(team, self.number),
+            None => state.turns.leave(self.number),
+        }
         state.wake_heads();
     }
 }
@@ -282,10 +167,11 @@ impl Turns for MemoryTurns {
         &self,
         account: &str,
         limits: &Limits,
+        share: Share<'_>,
         deadline: Option<Timestamp>,
     ) -> Result<Lease, Busy> {
         let account = self.account(account);
-        let counted = self.take(&account, Want::Lease, limits, deadline).await?;
+        let counted = self.take(&account, Some(share), limits, deadline).await?;
         Ok(lease(account, counted))
     }
 
@@ -296,7 +182,7 @@ impl Turns for MemoryTurns {
         deadline: Option<Timestamp>,
     ) -> Result<Lease, Busy> {
         let account = self.account(account);
-        let counted = self.take(&account, Want::Turn, limits, deadline).await?;
+        let counted = self.take(&account, None, limits, deadline).await?;
         Ok(if Want::Turn.holds_slot(limits) { lease(account, counted) } else { Lease::free() })
     }
 

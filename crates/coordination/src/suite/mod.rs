@@ -7,6 +7,8 @@
 pub mod fingerprints;
 pub mod guard;
 pub mod lots;
+pub mod quotas;
+pub mod shares;
 pub mod turns;
 
 use std::{

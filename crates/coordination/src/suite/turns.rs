@@ -5,9 +5,11 @@ use std::time::Duration;
 use provider::{Clock, Limits, ManualClock, RateWindow, SlotUse, Timestamp};
 
 use super::{now, start};
-use crate::{Busy, Lease, Turns};
+use crate::{Busy, Lease, Share, Turns};
 
 const SECOND: Duration = Duration::from_secs(1);
+/// Where it makes no difference whose leases they are.
+const ANY: Share<'_> = Share { team: "team_1", weight: 1 };
 
 fn limits(concurrent: Option<u32>, windows: &[(u64, u32)]) -> Limits {
     let window = |(seconds, calls): &(u64, u32)| RateWindow {
@@ -54,8 +56,8 @@ pub async fn windows_slide(turns: &dyn Turns, clock: &ManualClock) {
 pub async fn waiting_is_fair(turns: &dyn Turns) {
     let limits = limits(Some(1), &[]);
     let held = turns.try_lease("a", &limits).await;
-    let mut first = start(turns.lease("a", &limits, None));
-    let mut second = start(turns.lease("a", &limits, None));
+    let mut first = start(turns.lease("a", &limits, ANY, None));
+    let mut second = start(turns.lease("a", &limits, ANY, None));
     assert!(now(&mut first).await.is_none() && now(&mut second).await.is_none());
     drop(held);
     assert!(turns.try_lease("a", &limits).await.is_err(), "the slot is the first one's");
@@ -71,8 +73,8 @@ pub async fn waiting_is_fair(turns: &dyn Turns) {
 pub async fn windows_wake(turns: &dyn Turns, clock: &ManualClock) {
     let limits = limits(None, &[(10, 1)]);
     assert!(turns.try_lease("a", &limits).await.is_ok());
-    let mut first = start(turns.lease("a", &limits, None));
-    let mut second = start(turns.lease("a", &limits, None));
+    let mut first = start(turns.lease("a", &limits, ANY, None));
+    let mut second = start(turns.lease("a", &limits, ANY, None));
     assert!(now(&mut first).await.is_none() && now(&mut second).await.is_none());
     clock.advance(SECOND * 9);
     assert!(now(&mut first).await.is_none());
@@ -89,14 +91,14 @@ pub async fn deadlines_end_waiting(turns: &dyn Turns, clock: &ManualClock) {
     let begin = clock.now();
     let deadline = Some(begin.plus(SECOND * 5));
     let held = turns.try_lease("a", &limits).await;
-    let mut waits = start(turns.lease("a", &limits, deadline));
+    let mut waits = start(turns.lease("a", &limits, ANY, deadline));
     assert!(now(&mut waits).await.is_none(), "the slot may become free in time");
     clock.advance(SECOND * 5);
     assert!(matches!(now(&mut waits).await, Some(Err(Busy { retry_at: None }))));
     drop(held);
-    assert!(turns.lease("a", &limits, deadline).await.is_ok(), "now is not too late");
+    assert!(turns.lease("a", &limits, ANY, deadline).await.is_ok(), "now is not too late");
     let opens = Some(begin.plus(SECOND * 10));
-    let refused = turns.lease("a", &limits, Some(begin.plus(SECOND * 9))).await;
+    let refused = turns.lease("a", &limits, ANY, Some(begin.plus(SECOND * 9))).await;
     assert_eq!(refused.err(), Some(Busy { retry_at: opens }), "no use in waiting");
     let mut waits = start(turns.turn("a", &limits, opens));
     assert!(now(&mut waits).await.is_none());
@@ -108,9 +110,9 @@ pub async fn deadlines_end_waiting(turns: &dyn Turns, clock: &ManualClock) {
 pub async fn leaving_passes_on(turns: &dyn Turns) {
     let limits = limits(Some(1), &[]);
     let held = turns.try_lease("a", &limits).await;
-    let mut first = start(turns.lease("a", &limits, None));
-    let mut second = start(turns.lease("a", &limits, None));
-    let mut third = start(turns.lease("a", &limits, None));
+    let mut first = start(turns.lease("a", &limits, ANY, None));
+    let mut second = start(turns.lease("a", &limits, ANY, None));
+    let mut third = start(turns.lease("a", &limits, ANY, None));
     for waiting in [&mut first, &mut second, &mut third] {
         assert!(now(waiting).await.is_none());
     }
@@ -129,7 +131,7 @@ pub async fn leases_go_first(turns: &dyn Turns, clock: &ManualClock) {
     assert!(turns.try_lease("a", &limits).await.is_ok());
     let mut turn = start(turns.turn("a", &limits, None));
     assert!(now(&mut turn).await.is_none());
-    let mut leases: Vec<_> = (0..8).map(|_| start(turns.lease("a", &limits, None))).collect();
+    let mut leases: Vec<_> = (0..8).map(|_| start(turns.lease("a", &limits, ANY, None))).collect();
     for lease in &mut leases {
         assert!(now(lease).await.is_none());
     }
@@ -157,7 +159,7 @@ pub async fn leases_go_first(turns: &dyn Turns, clock: &ManualClock) {
 pub async fn turns_need_no_slot(turns: &dyn Turns) {
     let limits = limits(Some(1), &[(10, 5)]);
     let held = turns.try_lease("a", &limits).await;
-    let mut lease = start(turns.lease("a", &limits, None));
+    let mut lease = start(turns.lease("a", &limits, ANY, None));
     assert!(now(&mut lease).await.is_none());
     assert!(turns.turn("a", &limits, None).await.is_ok());
     drop(held);
@@ -172,7 +174,7 @@ pub async fn a_pause_holds(turns: &dyn Turns, clock: &ManualClock) {
     turns.pause("a", clock.now().plus(SECOND)).await;
     let busy = turns.try_lease("a", &limits).await.err();
     assert_eq!(busy, Some(Busy { retry_at: Some(until) }));
-    let mut lease = start(turns.lease("a", &limits, None));
+    let mut lease = start(turns.lease("a", &limits, ANY, None));
     let mut turn = start(turns.turn("a", &limits, None));
     clock.advance(SECOND * 29);
     assert!(now(&mut lease).await.is_none() && now(&mut turn).await.is_none());
@@ -192,7 +194,7 @@ pub async fn a_restart_forgets_nothing(turns: &dyn Turns, clock: &ManualClock) {
     assert_eq!((load.in_flight, load.calls_in_window), (1, 2));
     assert_eq!(load.free_at, Some(begin.plus(SECOND * 10)));
     clock.advance(SECOND * 10);
-    let mut lease = start(turns.lease("a", &limits, None));
+    let mut lease = start(turns.lease("a", &limits, ANY, None));
     assert!(now(&mut lease).await.is_none(), "the window is open, the slot is not");
     left_behind.release();
     assert!(matches!(now(&mut lease).await, Some(Ok(_))));
@@ -202,7 +204,7 @@ pub async fn a_restart_forgets_nothing(turns: &dyn Turns, clock: &ManualClock) {
 pub async fn an_adopted_slot_lets_turns_go(turns: &dyn Turns, clock: &ManualClock) {
     let limits = limits(Some(1), &[(1, 1)]);
     assert!(turns.turn("a", &limits, None).await.is_ok());
-    let mut lease = start(turns.lease("a", &limits, None));
+    let mut lease = start(turns.lease("a", &limits, ANY, None));
     let mut turn = start(turns.turn("a", &limits, None));
     assert!(now(&mut lease).await.is_none() && now(&mut turn).await.is_none());
     let left_behind = turns.adopt("a").await;
@@ -219,7 +221,7 @@ pub async fn the_load_is_told(turns: &dyn Turns, clock: &ManualClock) {
     let limits = limits(Some(2), &[(1, 1), (60, 5)]);
     assert_eq!(turns.load("a", &limits).await, crate::Load::default());
     let lease = turns.try_lease("a", &limits).await;
-    let mut waits = start(turns.lease("a", &limits, None));
+    let mut waits = start(turns.lease("a", &limits, ANY, None));
     assert!(now(&mut waits).await.is_none());
     let load = turns.load("a", &limits).await;
     assert_eq!((load.in_flight, load.calls_in_window, load.waiting), (1, 1, 1));
