@@ -1,7 +1,10 @@
 //! The price of writing one generation: accepted and attempted, then booked, kept and ended.
 //!
 //! Alone it is the latency that a caller waits for; 64 in parallel share their commits, and the time
-//! of one is what the writing thread needs for it.
+//! of one is what the writing thread needs for it. What hard budgets add to that is in `budgets`.
+
+#[path = "settle/budgets.rs"]
+mod budgets;
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +21,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use provider::{Kind, MicroUsd, Timestamp};
 use records::{
     Asset, Booking, Change, EndAttempt, EndGeneration, NewAttempt, NewGeneration, Outcome,
-    OutputRecord, Records, Status,
+    OutputRecord, Purse, Records, Reserve, Status,
     sqlite::{Durability, Sqlite},
 };
 use tokio::{runtime::Runtime, task::JoinSet};
@@ -42,6 +45,8 @@ fn begin(n: u64) -> Vec<Change> {
         idempotency: None,
         running: true,
         worker: "wrk_1".to_owned(),
+        reserve: Reserve::default(),
+        checks: Vec::new(),
     };
     let attempt = NewAttempt {
         id: format!("att_{n:026}"),
@@ -56,6 +61,7 @@ fn begin(n: u64) -> Vec<Change> {
         upper: MicroUsd::from_micros(40_000),
         at: Timestamp::from_millis(NOW.millis() + n.cast_signed()),
         hold_until: NOW,
+        checks: Vec::new(),
     };
     vec![Change::Accept(Box::new(accept)), Change::Attempt(Box::new(attempt))]
 }
@@ -69,6 +75,7 @@ fn settle(n: u64) -> Vec<Change> {
         reference: Some(format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))),
         amount: MicroUsd::from_micros(26_700),
         uncertain: false,
+        purse: Purse::Balance,
         remote: Vec::new(),
         at: NOW,
     };
@@ -103,7 +110,13 @@ fn settle(n: u64) -> Vec<Change> {
         error: None,
         at: NOW,
     };
-    let over = EndAttempt { attempt, outcome: Outcome::Completed, detail: None, at: NOW };
+    let over = EndAttempt {
+        attempt,
+        outcome: Outcome::Completed,
+        detail: None,
+        keep_reserved: false,
+        at: NOW,
+    };
     vec![
         Change::Book(Box::new(booking)),
         Change::Asset(Box::new(asset)),
@@ -135,7 +148,11 @@ async fn drive(records: &Arc<Sqlite>, step: Step, first: u64, count: u64, parall
 }
 
 fn fresh(folder: &Path) -> Arc<Sqlite> {
-    let opened = Sqlite::open(&folder.join("atelier.db"), Durability::Process);
+    open(folder, Durability::Process)
+}
+
+fn open(folder: &Path, durability: Durability) -> Arc<Sqlite> {
+    let opened = Sqlite::open(&folder.join("atelier.db"), durability);
     assert!(opened.is_ok(), "{opened:?}");
     opened.map(Arc::new).unwrap_or_else(|error| unreachable!("{error}"))
 }
@@ -212,5 +229,5 @@ fn reading(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, writing, reading);
+criterion_group!(benches, writing, reading, budgets::checking);
 criterion_main!(benches);

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use provider::{Adjustments, Kind, MicroUsd, Timestamp};
 
 use crate::{
-    Asset, DeliveryTried, Failure, Idempotency, Key, KeyHash, Lost, NewDelivery, Outcome,
-    OutputRecord, Status, StoredCredential, Team, Units, UnitsState, model::Remote,
+    Asset, AuditEntry, Check, DeliveryTried, DriftEntry, Failure, Idempotency, Key, KeyHash, Lost,
+    NewDelivery, Outcome, OutputRecord, Purse, Reserve, Saving, SealedPlace, Status, StoredAccount,
+    StoredCredential, Team, Units, UnitsState, User, model::Remote,
 };
 
 /// One change of the records.
@@ -18,19 +19,51 @@ pub enum Change {
     Document { name: String, body: String },
     /// A new team.
     Team(Team),
+    /// A team's name, models and rules are these from now on.
+    UpdateTeam(Team),
     /// A team may work no longer.
     RevokeTeam(String, Timestamp),
+    /// The words of a team that may work no longer are gone: its name, its keys' names and metadata, its
+    /// webhook secret, its generations (as by [`Change::Erase`]), its webhook deliveries; its assets
+    /// expire now. The books keep the money. Fails with [`Error::Stale`](crate::Error::Stale) where the
+    /// team is not revoked.
+    EraseTeam(String, Timestamp),
     /// A new key, by its hash.
     Key(Key, KeyHash),
-    /// A key is refused from now on.
+    /// A key's name, scopes, models, rules, networks, metadata and end are these from now on.
+    UpdateKey(Key),
+    /// A key has another text from now on; the old one is good until `old_until`.
+    RotateKey { id: String, hash: KeyHash, prefix: String, old_until: Timestamp },
+    /// A key was used; only told about once a minute.
+    KeyUsed(String, Timestamp),
+    /// A key is refused from now on, its old text too.
     RevokeKey(String, Timestamp),
+    /// A new operator, by the hash of their key.
+    User(User, KeyHash),
+    /// An operator's key has another text from now on; the old one is refused at once.
+    RotateUser { id: String, hash: KeyHash, prefix: String },
+    /// An operator's key was used; only told about once a minute.
+    UserUsed(String, Timestamp),
+    /// An operator's key is refused from now on.
+    RevokeUser(String, Timestamp),
+    /// Who changed what; append-only.
+    Audit(Box<AuditEntry>),
+    /// What is known of an account that was changed at run time; it takes the place of what was there.
+    Account(Box<StoredAccount>),
+    /// A sealed text is sealed anew.
+    Reseal(SealedPlace, String),
+    /// A setting is gone: its value has a place of its own now.
+    DropSetting(String),
 
     /// A generation is accepted. Fails with [`Error::Used`](crate::Error::Used) where its idempotency
-    /// key stands for another one.
+    /// key stands for another one, and with [`Error::Budget`](crate::Error::Budget) where a hard budget
+    /// does not cover what is to be reserved for it.
     Accept(Box<NewGeneration>),
     /// A generation has begun to run.
     Run(String),
-    /// An attempt is about to be sent, its worst price held.
+    /// An attempt is about to be sent, its worst price held: taken from what is reserved for its
+    /// generation, and past that only where its budgets cover it (otherwise
+    /// [`Error::Budget`](crate::Error::Budget)).
     Attempt(Box<NewAttempt>),
     /// The vendor works on it.
     Ticket { attempt: String, ticket: String },
@@ -42,11 +75,18 @@ pub enum Change {
     /// Of an attempt's booked charge so much was none, by the vendor's later word: a new entry takes it
     /// back.
     Correct { attempt: String, amount: MicroUsd, at: Timestamp },
+    /// An attempt's certain charge paid for nothing that could be kept: the team bears it no longer, by
+    /// a new entry against `loss`. Once for an attempt; without a charge nothing.
+    Lose { attempt: String, at: Timestamp },
+    /// The vendor charged more or less than is booked, for no generation that is known.
+    Drift(Box<DriftEntry>),
+    /// A generation was cheaper than it would have been.
+    Save(Box<Saving>),
     /// The attempt is over; its hold is gone.
     EndAttempt(EndAttempt),
     /// Bytes are kept.
     Asset(Box<Asset>),
-    /// The generation is final.
+    /// The generation is final; nothing is reserved for it any more.
     EndGeneration(Box<EndGeneration>),
     /// Outputs that came after the generation was final; they are added to those it has, its status
     /// stays. An erased generation takes none.
@@ -80,8 +120,17 @@ pub enum Change {
     EndUnits { attempt: String, state: UnitsState },
     /// A request went to a vendor's account.
     Call { account: String, at: Timestamp },
-    /// Calls, idempotency keys and holds older than this are of no use any more.
+    /// Calls, idempotency keys, holds, tallies and old texts of keys from before this are of no use any
+    /// more.
     Prune(Timestamp),
+    /// The words of final generations that were made before this are gone (the request, metadata, texts,
+    /// errors' and attempts' words); the generations stay. At most `limit` of them.
+    ForgetWords { before: Timestamp, limit: u32 },
+    /// Final generations that were made before this are gone, with their attempts, units, savings' names
+    /// and deliveries; the books stay. At most `limit` of them.
+    ForgetGenerations { before: Timestamp, limit: u32 },
+    /// What was changed before this is forgotten.
+    ForgetAudit { before: Timestamp },
 }
 
 /// A generation as it is accepted.
@@ -111,6 +160,10 @@ pub struct NewGeneration {
     pub running: bool,
     /// The process that drives it.
     pub worker: String,
+    /// What is held for it until its attempts hold it.
+    pub reserve: Reserve,
+    /// The hard budgets that must cover the reserve.
+    pub checks: Vec<Check>,
 }
 
 /// An attempt as it is about to be sent.
@@ -140,6 +193,8 @@ pub struct NewAttempt {
     pub at: Timestamp,
     /// When the hold may be swept if its owner died.
     pub hold_until: Timestamp,
+    /// The hard budgets that must cover what the reserve does not.
+    pub checks: Vec<Check>,
 }
 
 /// A charge, as the vendor said it or, where `uncertain`, at its ceiling.
@@ -153,6 +208,8 @@ pub struct Booking {
     pub amount: MicroUsd,
     /// Whether it is a ceiling.
     pub uncertain: bool,
+    /// What it came from.
+    pub purse: Purse,
     /// What is still at the vendor; where there is something the attempt goes to `Fetching`.
     pub remote: Vec<Remote>,
     /// Now.
@@ -168,6 +225,8 @@ pub struct EndAttempt {
     pub outcome: Outcome,
     /// For operators: the error's private words.
     pub detail: Option<String>,
+    /// Whether what it held is kept in reserve for the generation's next attempt.
+    pub keep_reserved: bool,
     /// Now.
     pub at: Timestamp,
 }

@@ -1,6 +1,6 @@
 //! Why records could not be read or written.
 
-use crate::Idempotency;
+use crate::{Idempotency, Short};
 
 /// The result of an operation on the records.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -17,6 +17,9 @@ pub enum Error {
     /// A row that the change is about is not there, or not in the state that the change needs.
     #[error("{0} is not in the state for this change")]
     Stale(String),
+    /// A hard budget does not cover what was to be held.
+    #[error("the budget of {} does not cover it", .0.span.owner)]
+    Budget(Short),
     /// The database failed.
     #[error("the database failed: {0}")]
     Storage(String),

@@ -15,32 +15,43 @@
 //! This room never knows how fast, shared state is kept (`coordination`), nor where bytes lie
 //! (`assets`): an asset here is a name and its facts.
 
+mod books;
 mod change;
 mod delivery;
 mod error;
 mod model;
 mod page;
+mod people;
+mod rules;
 pub mod sqlite;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
 mod units;
 
+pub use books::{
+    Check, Claimed, Dimension, DriftEntry, Finding, LedgerEntry, LedgerFilter, Purse, Reserve,
+    Saving, SavingReason, Short, Span, SpendRow, Standing, Usage, UsageRow,
+};
 pub use change::{Booking, Change, EndAttempt, EndGeneration, NewAttempt, NewGeneration};
 pub use delivery::{Delivery, DeliveryState, DeliveryTried, NewDelivery};
 pub use error::{Error, Result};
 pub use model::{
-    Asset, Attempt, AttemptState, Cost, Failure, Generation, Idempotency, Key, KeyHash,
-    LedgerEntry, Lost, Outcome, OutputRecord, Remote, Scope, Status, StoredCredential, Team,
-    Unfinished, Usage, UsageRow,
+    Accepted, Asset, Attempt, AttemptState, Cost, Failure, Generation, Idempotency, Lost, Outcome,
+    OutputRecord, Remote, Status, Unfinished,
 };
 pub use page::{Cursor, Page};
+pub use people::{
+    AuditEntry, AuditFilter, Key, KeyFilter, KeyHash, Role, Scope, SealedPlace, StoredAccount,
+    StoredCredential, Team, User,
+};
+pub use rules::{Budget, Limits, Pace, Period, Rules};
 pub use units::{Judgement, Unheard, Units, UnitsState};
 
 use provider::{Kind, MicroUsd, Timestamp};
 
 /// The records. Every method may be called from many tasks at once.
 #[async_trait::async_trait]
-pub trait Records: Send + Sync + std::fmt::Debug {
+pub trait Records: People + Books {
     /// Makes all of these changes, durably, or none.
     async fn apply(&self, changes: Vec<Change>) -> Result<()>;
 
@@ -56,15 +67,6 @@ pub trait Records: Send + Sync + std::fmt::Debug {
     /// The value under `name`, if there is one.
     async fn find_setting(&self, name: &str) -> Result<Option<String>>;
 
-    /// Teams, newest first.
-    async fn teams(&self, page: Page) -> Result<Vec<Team>>;
-    /// One team.
-    async fn team(&self, id: &str) -> Result<Option<Team>>;
-    /// Keys, of one team or all, newest first.
-    async fn keys(&self, team: Option<&str>, page: Page) -> Result<Vec<Key>>;
-    /// The key with this hash and its team, whether it is still good or not.
-    async fn key_by_hash(&self, hash: &KeyHash) -> Result<Option<(Key, Team)>>;
-
     /// One generation of a team.
     async fn generation(&self, team: &str, id: &str) -> Result<Option<Generation>>;
     /// A team's generations, newest first, of one kind or all.
@@ -76,11 +78,11 @@ pub trait Records: Send + Sync + std::fmt::Debug {
     ) -> Result<Vec<Generation>>;
     /// Every generation that has not ended, with what is needed to go on.
     async fn unfinished(&self) -> Result<Vec<Unfinished>>;
+    /// Generations that were accepted since then, in any order.
+    async fn accepted_since(&self, since: Timestamp) -> Result<Vec<Accepted>>;
+
     /// The generation that an idempotency key stands for, if the key was used.
     async fn idempotent(&self, team: &str, key: &str) -> Result<Option<Idempotency>>;
-
-    /// What is held for a team's attempts that are neither booked nor over.
-    async fn held(&self, team: &str) -> Result<MicroUsd>;
 
     /// One asset.
     async fn asset(&self, id: &str) -> Result<Option<Asset>>;
@@ -95,8 +97,6 @@ pub trait Records: Send + Sync + std::fmt::Debug {
     /// Submits of since then that ended with nobody knowing what became of them, in any order.
     async fn unheard_since(&self, since: Timestamp) -> Result<Vec<Unheard>>;
 
-    /// Every account's credential as far as it was replaced.
-    async fn credentials(&self) -> Result<Vec<StoredCredential>>;
     /// Processes that may be believed to live no longer.
     async fn dead_workers(&self, now: Timestamp) -> Result<Vec<String>>;
     /// What attempts took of allowances since then, oldest first, but for what was free again; from
@@ -105,8 +105,6 @@ pub trait Records: Send + Sync + std::fmt::Debug {
     /// What vendors' content checks said since then, in the order of sending.
     async fn judged_since(&self, since: Timestamp) -> Result<Vec<Judgement>>;
 
-    /// The team's webhook secret as it was sealed, if it has one.
-    async fn webhook_secret(&self, team: &str) -> Result<Option<String>>;
     /// Webhook deliveries that are due by `now`, the longest due first, at most `limit`, and none of
     /// the teams in `except`: a team whose receiver is slow must not hold up the others.
     async fn due_deliveries(
@@ -126,9 +124,94 @@ pub trait Records: Send + Sync + std::fmt::Debug {
         generation: Option<&str>,
         page: Page,
     ) -> Result<Vec<Delivery>>;
+}
 
-    /// What a team was charged in a span, by day, provider, model and kind.
-    async fn usage(&self, team: &str, from: Timestamp, to: Timestamp) -> Result<Usage>;
-    /// Ledger entries, newest first, of one team or all.
-    async fn ledger(&self, team: Option<&str>, page: Page) -> Result<Vec<LedgerEntry>>;
+/// Teams, keys, operators, accounts, and who changed what.
+#[async_trait::async_trait]
+pub trait People: Send + Sync + std::fmt::Debug {
+    /// Teams, newest first.
+    async fn teams(&self, page: Page) -> Result<Vec<Team>>;
+
+    /// One team.
+    async fn team(&self, id: &str) -> Result<Option<Team>>;
+
+    /// Keys, newest first.
+    async fn keys(&self, filter: KeyFilter, page: Page) -> Result<Vec<Key>>;
+
+    /// One key.
+    async fn key(&self, id: &str) -> Result<Option<Key>>;
+
+    /// The key with this hash and its team, whether it is still good or not. An old text of a rotated key
+    /// is found until its grace is over.
+    async fn key_by_hash(&self, hash: &KeyHash, now: Timestamp) -> Result<Option<(Key, Team)>>;
+
+    /// Operators, newest first.
+    async fn users(&self, page: Page) -> Result<Vec<User>>;
+
+    /// One operator.
+    async fn user(&self, id: &str) -> Result<Option<User>>;
+
+    /// The operator whose key has this hash, whether it is still good or not.
+    async fn user_by_hash(&self, hash: &KeyHash) -> Result<Option<User>>;
+
+    /// Who changed what, newest first.
+    async fn audit(&self, filter: AuditFilter, page: Page) -> Result<Vec<AuditEntry>>;
+
+    /// Accounts that were changed at run time, those that are gone too.
+    async fn accounts(&self) -> Result<Vec<StoredAccount>>;
+
+    /// Every account's credential as far as it was replaced.
+    async fn credentials(&self) -> Result<Vec<StoredCredential>>;
+
+    /// The team's webhook secret as it was sealed, if it has one.
+    async fn webhook_secret(&self, team: &str) -> Result<Option<String>>;
+
+    /// Every sealed text.
+    async fn sealed(&self) -> Result<Vec<(SealedPlace, String)>>;
+}
+
+/// The books, read.
+#[async_trait::async_trait]
+pub trait Books: Send + Sync + std::fmt::Debug {
+    /// What is held for a team's generations and attempts.
+    async fn held(&self, team: &str) -> Result<MicroUsd>;
+
+    /// How spans stand, in their order.
+    async fn standings(&self, spans: Vec<Span>) -> Result<Vec<Standing>>;
+
+    /// What a team was charged and saved in a span, by day, provider, model and kind; a key's part of it
+    /// where one is named.
+    async fn usage(
+        &self,
+        team: &str,
+        key: Option<&str>,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Usage>;
+
+    /// What was charged, by these dimensions, in their order. The filter's span is bounded by the caller.
+    async fn spend(&self, by: Vec<Dimension>, filter: LedgerFilter) -> Result<Vec<SpendRow>>;
+
+    /// Ledger entries, newest first.
+    async fn ledger(&self, filter: LedgerFilter, page: Page) -> Result<Vec<LedgerEntry>>;
+
+    /// What is booked of an account's charges, those whose booking falls within the span, oldest first.
+    async fn claims(
+        &self,
+        provider: &str,
+        account: &str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Claimed>>;
+
+    /// Drift of an account that was entered then or later, oldest first.
+    async fn drifts(
+        &self,
+        provider: &str,
+        account: &str,
+        from: Timestamp,
+    ) -> Result<Vec<DriftEntry>>;
+
+    /// What does not add up: nothing, while all is well.
+    async fn verify(&self) -> Result<Vec<Finding>>;
 }

@@ -1,67 +1,9 @@
 //! What is recorded.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use provider::{Adjustments, Kind, MicroUsd, RemoteOutput, Timestamp};
 use serde::{Deserialize, Serialize};
-
-/// A keyed hash of a key; the key itself is never stored.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct KeyHash(pub [u8; 32]);
-
-impl fmt::Debug for KeyHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KeyHash(..)")
-    }
-}
-
-/// A team.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Team {
-    /// `team_...`
-    pub id: String,
-    /// For people.
-    pub name: String,
-    /// Models and aliases it may ask for; empty means all.
-    pub models: Vec<String>,
-    /// Since when.
-    pub created_at: Timestamp,
-    /// Until when it may work.
-    pub revoked_at: Option<Timestamp>,
-}
-
-/// What a key may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    /// Ask for generations.
-    Generate,
-    /// Look at the team's own.
-    Read,
-}
-
-/// A team's key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key {
-    /// `key_...`
-    pub id: String,
-    /// Whose.
-    pub team: String,
-    /// For people.
-    pub name: String,
-    /// The first characters of the key, to tell keys apart.
-    pub prefix: String,
-    /// What it may be used for.
-    pub scopes: Vec<Scope>,
-    /// Models and aliases it may ask for; empty means all of the team's.
-    pub models: Vec<String>,
-    /// Since when.
-    pub created_at: Timestamp,
-    /// Until when, if it ends by itself.
-    pub expires_at: Option<Timestamp>,
-    /// Since when it is refused.
-    pub revoked_at: Option<Timestamp>,
-}
 
 /// The state of a generation. The last four are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -341,6 +283,21 @@ pub struct Generation {
     pub metadata: BTreeMap<String, String>,
 }
 
+/// That a generation was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Whose.
+    pub team: String,
+    /// Asked for with this key.
+    pub key: String,
+    /// What it makes.
+    pub kind: Kind,
+    /// The model as the caller named it.
+    pub model: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// A generation that has not ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unfinished {
@@ -388,72 +345,4 @@ pub struct Asset {
     pub created_at: Timestamp,
     /// Until when.
     pub expires_at: Timestamp,
-}
-
-/// What a team was charged in a span.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Usage {
-    /// In all.
-    pub charged: MicroUsd,
-    /// By day, provider, model and kind.
-    pub rows: Vec<UsageRow>,
-}
-
-/// One line of a [`Usage`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UsageRow {
-    /// `2026-11-21`, UTC.
-    pub day: String,
-    /// The provider.
-    pub provider: String,
-    /// `provider/model`.
-    pub model: String,
-    /// What was made.
-    pub kind: String,
-    /// Generations charged.
-    pub generations: u64,
-    /// What they were charged.
-    pub charged: MicroUsd,
-}
-
-/// One side of a booking. The sides of a transaction add up to zero.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LedgerEntry {
-    /// Grows with every entry.
-    pub id: i64,
-    /// What belongs together.
-    pub transaction: String,
-    /// When it was booked.
-    pub at: Timestamp,
-    /// `team:ID` or `provider:NAME/ACCOUNT`.
-    pub account: String,
-    /// Signed: positive at the provider for what it charged.
-    pub amount: MicroUsd,
-    /// `charge` or `charge_uncertain`.
-    pub kind: String,
-    /// Whose.
-    pub team: String,
-    /// With this key.
-    pub key: String,
-    /// The provider.
-    pub provider: String,
-    /// `provider/model`.
-    pub model: String,
-    /// The generation.
-    pub generation: String,
-}
-
-/// A credential that a vendor made for an account of the configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredCredential {
-    /// `provider/name`.
-    pub account: String,
-    /// A hash of the configured credential: where that is another one by now, this is of the past.
-    pub origin: String,
-    /// The newest one, sealed.
-    pub sealed: Option<String>,
-    /// Whether a replacement was asked for and its answer is not here.
-    pub begun: bool,
-    /// When.
-    pub at: Timestamp,
 }

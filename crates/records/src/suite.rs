@@ -5,25 +5,43 @@
 //! Each check gets records of its own, empty ones.
 #![expect(clippy::unwrap_used, reason = "checks are tests, wherever they are compiled")]
 
+mod accounts;
+mod audit;
 mod batches;
+mod budgets;
 mod deliveries;
+mod erasing;
 mod hostile;
+mod ledger;
 mod life;
 mod lists;
 mod money;
 mod people;
+mod reports;
+mod retention;
 mod samples;
 mod schedules;
 mod states;
 mod units;
+mod users;
 mod workers;
 
+pub use accounts::{accounts_are_replaced, sealed_texts_are_found_and_replaced};
+pub use audit::{audit_goes_from_its_old_end, audit_is_filtered_and_paged, audit_keeps_everything};
 pub use batches::{a_bad_list_spoils_no_other, queued_changes_come_before_later_ones};
+pub use budgets::{
+    budgets_count_what_was_before, budgets_cover_to_the_last, corrections_and_losses_free_budgets,
+    racing_never_passes_a_budget, reserves_become_holds_and_charges,
+};
 pub use deliveries::{
     deliveries_are_due_in_turn, deliveries_go_with_the_generation, deliveries_keep_everything,
     deliveries_page_both_ways, webhook_secrets_are_kept_sealed,
 };
+pub use erasing::{erased_teams_keep_only_their_books, work_of_an_erased_team_ends_without_words};
 pub use hostile::{claims_differ_by_a_byte, hostile_text_is_only_text};
+pub use ledger::{
+    drifts_are_entered_once, ledgers_are_filtered, losses_are_entered_once, purses_have_accounts,
+};
 pub use life::{
     assets_live_and_go, attempts_come_in_order, calls_are_remembered, erasing_keeps_the_books,
     idempotency_keys_stand_for_one, late_outputs_are_added, pruning_forgets_only_the_old,
@@ -40,19 +58,26 @@ pub use money::{
     usage_adds_up, zero_claims_and_books_nothing,
 };
 pub use people::{
-    credentials_are_kept, documents_are_replaced, keys_are_found_by_hash, revoking_lasts,
-    settings_are_decided_once,
+    credentials_are_kept, documents_are_replaced, keys_are_found_by_hash,
+    keys_are_found_by_their_beginning, last_uses_go_forward, old_texts_are_pruned, revoking_lasts,
+    rotated_keys_have_a_grace, settings_are_decided_once, teams_and_keys_are_updated,
+};
+pub use reports::{spending_adds_up_by_any_dimension, usage_tells_savings_and_keys};
+pub use retention::{
+    forgotten_allowances_count_as_one, old_generations_are_forgotten, old_words_are_forgotten,
 };
 pub use schedules::random_schedules;
 pub use states::{attempts_move_only_forward, generations_end_once, generations_keep_everything};
 pub use units::{judgements_are_remembered, units_are_remembered};
+pub use users::{users_are_rotated_and_revoked, users_keep_everything};
 pub use workers::the_dead_are_taken_over_once;
 
 /// A named test for every check of the suite. `$fresh` names an `async fn()` that returns empty
-/// records as `Arc<dyn Records>`, and whatever must live as long as they do.
+/// records as `Arc<dyn Records>`, and whatever must live as long as they do; `$again` names a `fn` that
+/// opens the same records again by a reference to that.
 #[macro_export]
 macro_rules! records_suite {
-    ($fresh:path) => {
+    ($fresh:path, $again:path) => {
         $crate::records_suite! { @checks $fresh:
             a_bad_list_spoils_no_other,
             queued_changes_come_before_later_ones,
@@ -89,19 +114,47 @@ macro_rules! records_suite {
             credentials_are_kept,
             documents_are_replaced,
             keys_are_found_by_hash,
+            keys_are_found_by_their_beginning,
+            last_uses_go_forward,
+            old_texts_are_pruned,
             revoking_lasts,
+            rotated_keys_have_a_grace,
+            teams_and_keys_are_updated,
+            users_are_rotated_and_revoked,
+            users_keep_everything,
+            audit_goes_from_its_old_end,
+            audit_is_filtered_and_paged,
+            audit_keeps_everything,
+            accounts_are_replaced,
+            sealed_texts_are_found_and_replaced,
+            erased_teams_keep_only_their_books,
+            work_of_an_erased_team_ends_without_words,
             settings_are_decided_once,
             attempts_move_only_forward,
             generations_end_once,
             generations_keep_everything,
             units_are_remembered,
             judgements_are_remembered,
+            budgets_count_what_was_before,
+            budgets_cover_to_the_last,
+            corrections_and_losses_free_budgets,
+            racing_never_passes_a_budget,
+            reserves_become_holds_and_charges,
+            drifts_are_entered_once,
+            ledgers_are_filtered,
+            losses_are_entered_once,
+            purses_have_accounts,
+            spending_adds_up_by_any_dimension,
+            usage_tells_savings_and_keys,
+            forgotten_allowances_count_as_one,
+            old_generations_are_forgotten,
+            old_words_are_forgotten,
             the_dead_are_taken_over_once,
         }
 
         #[test]
         fn random_schedules() {
-            $crate::suite::random_schedules($fresh);
+            $crate::suite::random_schedules($fresh, $again);
         }
     };
     (@checks $fresh:path: $($check:ident,)*) => {$(

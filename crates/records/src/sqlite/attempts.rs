@@ -4,7 +4,7 @@ use provider::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::{
-    must, run,
+    budgets, must, people, run,
     stored::{Columns, all},
 };
 use crate::{Attempt, EndAttempt, Lost, NewAttempt, Result};
@@ -27,9 +27,7 @@ pub(super) fn begin(conn: &Connection, new: &NewAttempt) -> Result<()> {
         new.at.millis(),
     ];
     must(conn, &new.generation, sql, values)?;
-    let sql = "INSERT INTO holds (attempt, team, key, amount, until) VALUES (?, ?, ?, ?, ?)";
-    let until = new.hold_until.millis();
-    run(conn, sql, params![new.id, new.team, new.key, new.upper.micros(), until]).map(drop)
+    budgets::begin(conn, new)
 }
 
 pub(super) fn ticket(conn: &Connection, attempt: &str, ticket: &str) -> Result<()> {
@@ -51,12 +49,7 @@ pub(super) fn end(conn: &Connection, end: &EndAttempt) -> Result<()> {
                ELSE ?3 END WHERE id = ?1 AND ended_at IS NULL";
     let values = params![end.attempt, end.outcome.as_str(), end.detail, end.at.millis()];
     must(conn, &end.attempt, sql, values)?;
-    run(conn, "DELETE FROM holds WHERE attempt = ?", [&end.attempt]).map(drop)
-}
-
-/// Frees what is held for an attempt; its row stays until the attempt is over.
-pub(super) fn release(conn: &Connection, attempt: &str) -> Result<()> {
-    run(conn, "UPDATE holds SET amount = 0 WHERE attempt = ?", [attempt]).map(drop)
+    budgets::end(conn, end)
 }
 
 pub(super) fn call(conn: &Connection, account: &str, at: Timestamp) -> Result<()> {
@@ -65,14 +58,12 @@ pub(super) fn call(conn: &Connection, account: &str, at: Timestamp) -> Result<()
     run(conn, sql, params![at.millis(), account]).map(drop)
 }
 
-/// Forgets what is older than any limit or promise needs. A hold whose attempt is not over stays:
-/// the vendor may still charge it.
+/// Forgets what is older than any limit or promise needs.
 pub(super) fn prune(conn: &Connection, before: Timestamp) -> Result<()> {
     run(conn, "DELETE FROM calls WHERE at < ?", [before.millis()])?;
     run(conn, "DELETE FROM idempotency WHERE at < ?", [before.millis()])?;
-    let sql = "DELETE FROM holds WHERE until < ? AND NOT EXISTS \
-               (SELECT 1 FROM attempts a WHERE a.id = attempt AND a.ended_at IS NULL)";
-    run(conn, sql, [before.millis()]).map(drop)
+    people::prune(conn, before)?;
+    budgets::prune(conn, before)
 }
 
 /// A generation's attempts: call by call, each call's tries in their order.

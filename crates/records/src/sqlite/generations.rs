@@ -4,7 +4,9 @@ use provider::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::{
-    attempts, deliveries, must, run,
+    attempts,
+    budgets::{self, Owner},
+    deliveries, must, run,
     stored::{Columns, document, integer, one},
 };
 use crate::{
@@ -36,7 +38,8 @@ pub(super) fn accept(conn: &Connection, new: &NewGeneration) -> Result<()> {
         new.at.millis(),
         new.worker,
     ];
-    run(conn, sql, values).map(drop)
+    run(conn, sql, values)?;
+    budgets::reserve(conn, new)
 }
 
 fn bind(conn: &Connection, new: &NewGeneration, key: &Idempotency) -> Result<()> {
@@ -63,7 +66,8 @@ pub(super) fn start(conn: &Connection, id: &str) -> Result<()> {
     must(conn, id, sql, [id])
 }
 
-/// Ends a generation. One that was erased meanwhile ends too, and keeps nothing but its end.
+/// Ends a generation. One that was erased meanwhile ends too, and keeps nothing but its end and the
+/// number of its outputs.
 pub(super) fn end(conn: &Connection, end: &EndGeneration) -> Result<()> {
     if !end.status.is_final() {
         return Err(Error::Stale(end.id.clone()));
@@ -71,12 +75,13 @@ pub(super) fn end(conn: &Connection, end: &EndGeneration) -> Result<()> {
     let sql = "UPDATE generations SET status = ?2, completed_at = ?3, provider = ?4, \
                provider_model = ?5, account = ?6, error_code = ?7, \
                outputs = iif(erased, outputs, ?8), adjustments = iif(erased, adjustments, ?9), \
-               error_message = iif(erased, '', ?10) \
-               WHERE id = ?1 AND completed_at IS NULL";
+               error_message = iif(erased, '', ?10), made = ?11 \
+               WHERE id = ?1 AND completed_at IS NULL RETURNING team, key";
     let (provider, model, account) = match &end.made_by {
         Some((provider, model, account)) => (Some(provider), Some(model), Some(account)),
         None => (None, None, None),
     };
+    let made = many(&end.outputs)?;
     let values = params![
         end.id,
         end.status.as_str(),
@@ -88,22 +93,36 @@ pub(super) fn end(conn: &Connection, end: &EndGeneration) -> Result<()> {
         document(&end.outputs)?,
         document(&end.adjustments)?,
         end.error.as_ref().map(|error| &error.message),
+        made,
     ];
-    must(conn, &end.id, sql, values)
+    let owner = one(conn, sql, values, Owner::read)?;
+    let owner = owner.ok_or_else(|| Error::Stale(end.id.clone()))?;
+    budgets::close(conn, &end.id)?;
+    budgets::made(conn, &owner, end.at, made)
+}
+
+fn many(outputs: &[OutputRecord]) -> Result<i64> {
+    i64::try_from(outputs.len()).map_err(|error| Error::Storage(error.to_string()))
 }
 
 /// Adds outputs to a final generation. Two late attempts may each bring some: added, not replaced.
 pub(super) fn late(conn: &Connection, id: &str, outputs: &[OutputRecord]) -> Result<()> {
-    let sql = "SELECT erased, outputs FROM generations WHERE id = ? AND completed_at IS NOT NULL";
-    let found = one(conn, sql, [id], |columns| Ok((columns.take()?, columns.document()?)))?;
-    let (erased, mut kept): (bool, Vec<OutputRecord>) =
+    let sql = "SELECT erased, outputs, completed_at, team, key FROM generations \
+               WHERE id = ? AND completed_at IS NOT NULL";
+    let found = one(conn, sql, [id], |columns| {
+        let (erased, kept, at) = (columns.take()?, columns.document()?, columns.take()?);
+        Ok((erased, kept, at, Owner::read(columns)?))
+    })?;
+    let (erased, mut kept, at, owner): (bool, Vec<OutputRecord>, Timestamp, Owner) =
         found.ok_or_else(|| Error::Stale(id.to_owned()))?;
     if erased {
         return Ok(());
     }
     kept.extend_from_slice(outputs);
-    let sql = "UPDATE generations SET outputs = ?2 WHERE id = ?1";
-    must(conn, id, sql, params![id, document(&kept)?])
+    let sql = "UPDATE generations SET outputs = ?2, made = made + ?3 WHERE id = ?1";
+    let made = many(outputs)?;
+    must(conn, id, sql, params![id, document(&kept)?, made])?;
+    budgets::made(conn, &owner, at, made)
 }
 
 /// Wipes a generation's words and outputs. Its attempts keep their money, and what recovery needs

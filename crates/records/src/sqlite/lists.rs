@@ -8,7 +8,10 @@ use super::{
     people::{KEY, TEAM, read_key, read_team},
     stored::{Columns, all, bound, direction, one, only},
 };
-use crate::{Generation, Key, Outcome, OutputRecord, Page, Result, Team, Unfinished, Unheard};
+use crate::{
+    Accepted, Generation, Key, KeyFilter, Outcome, OutputRecord, Page, Result, Team, Unfinished,
+    Unheard,
+};
 
 pub(super) fn teams(conn: &Connection, page: &Page) -> Result<Vec<Team>> {
     let (beyond, order) = direction(page);
@@ -17,17 +20,17 @@ pub(super) fn teams(conn: &Connection, page: &Page) -> Result<Vec<Team>> {
     all(conn.prepare_cached(&sql)?, params![bound(page), page.limit], read_team)
 }
 
-pub(super) fn keys(conn: &Connection, team: Option<&str>, page: &Page) -> Result<Vec<Key>> {
+pub(super) fn keys(conn: &Connection, filter: &KeyFilter, page: &Page) -> Result<Vec<Key>> {
     let (beyond, order) = direction(page);
-    let whose = if team.is_some() { "k.team = ?3 AND" } else { "" };
+    // A statement of its own for one team: its index is of no use to the general one.
+    let whose = if filter.team.is_some() { "k.team = ?3" } else { "?3 IS NULL" };
     let sql = format!(
-        "SELECT {KEY} FROM keys k WHERE {whose} k.id {beyond} ?1 ORDER BY k.id {order} LIMIT ?2"
+        "SELECT {KEY} FROM keys k WHERE {whose} \
+         AND (?4 IS NULL OR substr(k.prefix, 1, length(?4)) = ?4) \
+         AND k.id {beyond} ?1 ORDER BY k.id {order} LIMIT ?2"
     );
-    let question = conn.prepare_cached(&sql)?;
-    match team {
-        Some(team) => all(question, params![bound(page), page.limit, team], read_key),
-        None => all(question, params![bound(page), page.limit], read_key),
-    }
+    let values = params![bound(page), page.limit, filter.team, filter.prefix];
+    all(conn.prepare_cached(&sql)?, values, read_key)
 }
 
 /// A page of every kind is merged from a page of each: so one index serves both questions, however
@@ -134,6 +137,31 @@ pub(super) fn calls_since(conn: &Connection, since: Timestamp) -> Result<Vec<(St
     })?;
     calls.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
     Ok(calls)
+}
+
+/// Rows of generations lie in the order of their acceptance.
+pub(super) fn accepted_since(conn: &Connection, since: Timestamp) -> Result<Vec<Accepted>> {
+    let sql = "SELECT team, key, kind, model, created_at FROM generations ORDER BY rowid DESC";
+    let mut question = conn.prepare_cached(sql)?;
+    let mut rows = question.query([])?;
+    let (mut found, mut older) = (Vec::new(), 0);
+    while older < OLDER_IN_A_ROW
+        && let Some(row) = rows.next()?
+    {
+        let mut columns = Columns::of(row);
+        let one = Accepted {
+            team: columns.take()?,
+            key: columns.take()?,
+            kind: columns.take()?,
+            model: columns.take()?,
+            at: columns.take()?,
+        };
+        older = if one.at < since { older + 1 } else { 0 };
+        if one.at >= since {
+            found.push(one);
+        }
+    }
+    Ok(found)
 }
 
 pub(super) fn unheard_since(conn: &Connection, since: Timestamp) -> Result<Vec<Unheard>> {

@@ -12,31 +12,43 @@
 //! as a handover to another thread would take. So it runs where it is asked for, and lists run on
 //! blocking threads (`readers`).
 
+mod accounts;
+mod asked;
 mod attempts;
+mod audit;
 mod books;
+mod budgets;
+mod claims;
+mod copy;
 mod credentials;
 mod deliveries;
 mod generations;
 mod lists;
 mod people;
 mod readers;
+mod reports;
+mod retention;
 mod schema;
+mod sealed;
 mod stored;
 #[cfg(test)]
 mod tests;
 mod units;
+mod users;
+mod verify;
 mod workers;
 mod writer;
 
 use std::{path::Path, sync::Arc};
 
-use provider::{Kind, MicroUsd, Timestamp};
+use provider::{Kind, Timestamp};
 use rusqlite::{Connection, Params};
 
+pub use self::copy::{Contents, NamedAsset, Snapshot, copy_to};
 use self::{readers::Readers, writer::Writer};
 use crate::{
-    Asset, Change, Delivery, Error, Generation, Idempotency, Judgement, Key, KeyHash, LedgerEntry,
-    Page, Records, Result, StoredCredential, Team, Unfinished, Unheard, Units, Usage,
+    Accepted, Asset, Change, Delivery, Error, Generation, Idempotency, Judgement, Page, Records,
+    Result, Unfinished, Unheard, Units,
 };
 
 /// What a commit survives.
@@ -105,6 +117,29 @@ fn make(conn: &Connection, change: &Change) -> Result<()> {
         Change::WebhookSecret { team, sealed, replace } => {
             deliveries::set_secret(conn, team, sealed, *replace)
         }
+        Change::UpdateTeam(team) => people::update_team(conn, team),
+        Change::EraseTeam(id, at) => people::erase_team(conn, id, *at),
+        Change::UpdateKey(key) => people::update_key(conn, key),
+        Change::RotateKey { id, hash, prefix, old_until } => {
+            people::rotate_key(conn, id, hash, prefix, *old_until)
+        }
+        Change::KeyUsed(id, at) => people::used_key(conn, id, *at),
+        Change::User(user, hash) => users::add(conn, user, hash),
+        Change::RotateUser { id, hash, prefix } => users::rotate(conn, id, hash, prefix),
+        Change::UserUsed(id, at) => users::used(conn, id, *at),
+        Change::RevokeUser(id, at) => users::revoke(conn, id, *at),
+        Change::Audit(entry) => audit::add(conn, entry),
+        Change::Account(account) => accounts::put(conn, account),
+        Change::Reseal(place, sealed) => sealed::replace(conn, place, sealed),
+        Change::DropSetting(name) => people::drop_setting(conn, name),
+        Change::Lose { attempt, at } => books::lose(conn, attempt, *at),
+        Change::Drift(entry) => books::drift(conn, entry),
+        Change::Save(saving) => reports::save(conn, saving),
+        Change::ForgetWords { before, limit } => retention::words(conn, *before, *limit),
+        Change::ForgetGenerations { before, limit } => {
+            retention::generations(conn, *before, *limit)
+        }
+        Change::ForgetAudit { before } => audit::forget(conn, *before),
         Change::Prune(before) => attempts::prune(conn, *before),
     }
 }
@@ -149,25 +184,6 @@ impl Records for Sqlite {
         self.readers.point(move |conn| people::setting(conn, &name)).await
     }
 
-    async fn teams(&self, page: Page) -> Result<Vec<Team>> {
-        self.readers.list(move |conn| lists::teams(conn, &page)).await
-    }
-
-    async fn team(&self, id: &str) -> Result<Option<Team>> {
-        let id = id.to_owned();
-        self.readers.point(move |conn| people::team(conn, &id)).await
-    }
-
-    async fn keys(&self, team: Option<&str>, page: Page) -> Result<Vec<Key>> {
-        let team = team.map(str::to_owned);
-        self.readers.list(move |conn| lists::keys(conn, team.as_deref(), &page)).await
-    }
-
-    async fn key_by_hash(&self, hash: &KeyHash) -> Result<Option<(Key, Team)>> {
-        let hash = *hash;
-        self.readers.point(move |conn| people::key_by_hash(conn, &hash)).await
-    }
-
     async fn generation(&self, team: &str, id: &str) -> Result<Option<Generation>> {
         let (team, id) = (team.to_owned(), id.to_owned());
         self.readers.point(move |conn| generations::find(conn, &team, &id)).await
@@ -187,14 +203,13 @@ impl Records for Sqlite {
         self.readers.list(lists::unfinished).await
     }
 
+    async fn accepted_since(&self, since: Timestamp) -> Result<Vec<Accepted>> {
+        self.readers.list(move |conn| lists::accepted_since(conn, since)).await
+    }
+
     async fn idempotent(&self, team: &str, key: &str) -> Result<Option<Idempotency>> {
         let (team, key) = (team.to_owned(), key.to_owned());
         self.readers.point(move |conn| generations::idempotent(conn, &team, &key)).await
-    }
-
-    async fn held(&self, team: &str) -> Result<MicroUsd> {
-        let team = team.to_owned();
-        self.readers.point(move |conn| books::held(conn, &team)).await
     }
 
     async fn asset(&self, id: &str) -> Result<Option<Asset>> {
@@ -218,10 +233,6 @@ impl Records for Sqlite {
         self.readers.list(move |conn| lists::unheard_since(conn, since)).await
     }
 
-    async fn credentials(&self) -> Result<Vec<StoredCredential>> {
-        self.readers.point(credentials::list).await
-    }
-
     async fn dead_workers(&self, now: Timestamp) -> Result<Vec<String>> {
         self.readers.point(move |conn| workers::dead(conn, now)).await
     }
@@ -232,11 +243,6 @@ impl Records for Sqlite {
 
     async fn judged_since(&self, since: Timestamp) -> Result<Vec<Judgement>> {
         self.readers.list(move |conn| units::judged(conn, since)).await
-    }
-
-    async fn webhook_secret(&self, team: &str) -> Result<Option<String>> {
-        let team = team.to_owned();
-        self.readers.point(move |conn| deliveries::secret(conn, &team)).await
     }
 
     async fn due_deliveries(
@@ -268,15 +274,5 @@ impl Records for Sqlite {
             deliveries::list(conn, team.as_deref(), generation.as_deref(), &page)
         };
         self.readers.list(read).await
-    }
-
-    async fn usage(&self, team: &str, from: Timestamp, to: Timestamp) -> Result<Usage> {
-        let team = team.to_owned();
-        self.readers.list(move |conn| books::usage(conn, &team, from, to)).await
-    }
-
-    async fn ledger(&self, team: Option<&str>, page: Page) -> Result<Vec<LedgerEntry>> {
-        let team = team.map(str::to_owned);
-        self.readers.list(move |conn| books::ledger(conn, team.as_deref(), &page)).await
     }
 }

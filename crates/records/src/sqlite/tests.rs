@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Change, EndAttempt, EndGeneration, Error, Failure, NewAttempt, NewGeneration, Outcome,
-    OutputRecord, Page, Records, Result, Status,
+    OutputRecord, Page, Records, Reserve, Result, Status,
 };
 
 async fn fresh() -> (Arc<dyn Records>, TempDir) {
@@ -25,7 +25,12 @@ async fn fresh() -> (Arc<dyn Records>, TempDir) {
     (Arc::new(sqlite), folder)
 }
 
-crate::records_suite!(fresh);
+fn again(folder: &TempDir) -> Arc<dyn Records> {
+    let path = folder.path().join("deep/atelier.db");
+    Arc::new(Sqlite::open(&path, Durability::Process).unwrap())
+}
+
+crate::records_suite!(fresh, again);
 
 fn open() -> (Sqlite, TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -51,6 +56,8 @@ fn accept(id: &str, request: String) -> Change {
         idempotency: None,
         running: true,
         worker: "wrk_1".to_owned(),
+        reserve: Reserve::default(),
+        checks: Vec::new(),
     }))
 }
 
@@ -148,11 +155,13 @@ fn worded(id: &str, words: &str) -> (Vec<Change>, Vec<Change>) {
         upper: MicroUsd::ZERO,
         at: Timestamp::from_millis(1),
         hold_until: Timestamp::from_millis(2),
+        checks: Vec::new(),
     };
     let over = EndAttempt {
         attempt: attempt.id.clone(),
         outcome: Outcome::Failed,
         detail: Some(words.to_owned()),
+        keep_reserved: false,
         at: Timestamp::from_millis(2),
     };
     let adjustment =

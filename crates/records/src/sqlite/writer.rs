@@ -47,6 +47,8 @@ pub(super) struct Writer {
     inline: bool,
     /// Generations under way, as far as these changes tell; nothing but speed depends on it.
     under_way: AtomicUsize,
+    /// Lists that were queued and are not committed: those that the thread has taken out too.
+    waiting: Arc<AtomicUsize>,
     queue: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -76,12 +78,14 @@ impl Writer {
         let conn = Arc::new(Mutex::new(Shared { conn, quiet_since: Instant::now() }));
         let theirs = Arc::clone(&conn);
         let (queue, jobs) = mpsc::channel(QUEUE);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let left = Arc::clone(&waiting);
         let thread = thread::Builder::new()
             .name("records-writer".to_owned())
-            .spawn(move || work(&theirs, jobs))
+            .spawn(move || work(&theirs, jobs, &left))
             .map_err(|error| Error::Storage(format!("no thread to write: {error}")))?;
         let under_way = AtomicUsize::new(0);
-        Ok(Self { conn, inline, under_way, queue: Some(queue), thread: Some(thread) })
+        Ok(Self { conn, inline, under_way, waiting, queue: Some(queue), thread: Some(thread) })
     }
 
     pub(super) async fn apply(&self, changes: Vec<Change>) -> Result<()> {
@@ -104,14 +108,15 @@ impl Writer {
         };
         let (answer, done) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
-        queue.send(Job { changes, answer: Some(answer) }).await.map_err(|_| stopped())?;
+        let place = queue.reserve().await.map_err(|_| stopped())?;
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        place.send(Job { changes, answer: Some(answer) });
         done.await.map_err(|_| stopped())?
     }
 
     /// Commits on this thread if nobody else writes or waits; otherwise gives the changes back.
     fn at_once(&self, changes: Vec<Change>, alone: bool) -> Result<Result<()>, Vec<Change>> {
-        let idle = |queue: &mpsc::Sender<Job>| queue.capacity() == queue.max_capacity();
-        if !self.inline || !self.queue.as_ref().is_some_and(idle) {
+        if !self.inline || self.waiting.load(Ordering::Acquire) > 0 {
             return Err(changes);
         }
         let Some(mut shared) = self.conn.try_lock() else { return Err(changes) };
@@ -124,10 +129,13 @@ impl Writer {
 
     pub(super) fn apply_soon(&self, changes: Vec<Change>) {
         let Some(queue) = self.queue.as_ref() else { return };
-        match queue.try_send(Job { changes, answer: None }) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => tracing::error!("changes dropped: the queue is full"),
-            Err(TrySendError::Closed(_)) => tracing::error!("changes dropped: {}", stopped()),
+        match queue.try_reserve() {
+            Ok(place) => {
+                self.waiting.fetch_add(1, Ordering::AcqRel);
+                place.send(Job { changes, answer: None });
+            }
+            Err(TrySendError::Full(())) => tracing::error!("changes dropped: the queue is full"),
+            Err(TrySendError::Closed(())) => tracing::error!("changes dropped: {}", stopped()),
         }
     }
 }
@@ -150,7 +158,7 @@ fn stopped() -> Error {
 }
 
 /// Takes what is queued, commits it together, answers; until the queue is closed and empty.
-fn work(shared: &Mutex<Shared>, mut jobs: mpsc::Receiver<Job>) {
+fn work(shared: &Mutex<Shared>, mut jobs: mpsc::Receiver<Job>, waiting: &AtomicUsize) {
     let mut batch = Vec::new();
     while let Some(first) = jobs.blocking_recv() {
         batch.push(first);
@@ -164,6 +172,7 @@ fn work(shared: &Mutex<Shared>, mut jobs: mpsc::Receiver<Job>) {
             batch.push(next);
         }
         let results = shared.lock().commit(&batch);
+        waiting.fetch_sub(batch.len(), Ordering::AcqRel);
         for (nth, job) in batch.drain(..).enumerate() {
             let result = match &results {
                 Ok(each) => each.get(nth).cloned().unwrap_or_else(|| Err(stopped())),

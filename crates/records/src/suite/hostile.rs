@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::samples::*;
 use crate::{
-    Asset, Booking, Change, EndAttempt, EndGeneration, Failure, Idempotency, Key, NewAttempt,
-    NewGeneration, Outcome, OutputRecord, Page, Records, Status, Team,
+    Asset, Booking, Change, EndAttempt, EndGeneration, Failure, Idempotency, Key, KeyFilter,
+    NewAttempt, NewGeneration, Outcome, OutputRecord, Page, Records, Status, Team,
 };
 
 fn nasty() -> Vec<String> {
@@ -47,10 +47,16 @@ async fn people(records: &Arc<dyn Records>, text: &str) {
     };
     let written = vec![Change::Team(team.clone()), Change::Key(key.clone(), hash(byte))];
     records.apply(written).await.unwrap();
-    let found = records.key_by_hash(&hash(byte)).await.unwrap();
+    let found = records.key_by_hash(&hash(byte), at(0)).await.unwrap();
     assert!(found == Some((key.clone(), team.clone())));
     assert!(records.team(text).await.unwrap() == Some(team));
-    assert!(records.keys(Some(text), Page::first(9)).await.unwrap() == [key]);
+    assert!(
+        records
+            .keys(KeyFilter { team: Some(own()), ..KeyFilter::default() }, Page::first(9))
+            .await
+            .unwrap()
+            == [key]
+    );
     assert!(records.setting(text, own()).await.unwrap() == text);
     assert!(records.find_setting(text).await.unwrap().as_deref() == Some(text));
 }
@@ -75,8 +81,13 @@ async fn life(records: &Arc<dyn Records>, text: &str) {
         ..attempt(text, text)
     };
     let booked = Booking { remote: vec![remote(text)], ..booking(text, Some(text), 10) };
-    let over =
-        EndAttempt { attempt: own(), outcome: Outcome::Failed, detail: Some(own()), at: at(30) };
+    let over = EndAttempt {
+        attempt: own(),
+        outcome: Outcome::Failed,
+        detail: Some(own()),
+        keep_reserved: false,
+        at: at(30),
+    };
     let kept = Asset { team: own(), media_type: own(), ..asset(text, Some(text)) };
     let output = OutputRecord { text: Some(own()), media_type: own(), ..output(text) };
     let last = EndGeneration {
@@ -108,10 +119,10 @@ async fn life(records: &Arc<dyn Records>, text: &str) {
     assert!(records.generations(text, None, Page::first(9)).await.unwrap() == [found]);
     assert!(records.idempotent(text, text).await.unwrap() == Some(idempotency));
     assert!(records.asset(text).await.unwrap() == Some(kept));
-    let entries = records.ledger(Some(text), Page::first(9)).await.unwrap();
-    assert!(entries[1].account == format!("team:{text}"));
+    let entries = records.ledger(of_team(text), Page::first(9)).await.unwrap();
+    assert!(entries[1].account == format!("team:{text}/{text}"));
     assert!(entries[0].account == format!("provider:{text}/{text}"));
-    let usage = records.usage(text, at(0), at(99)).await.unwrap();
+    let usage = records.usage(text, None, at(0), at(99)).await.unwrap();
     assert!(usage.rows[0].model == format!("{text}/{text}"));
     let calls = records.calls_since(at(0)).await.unwrap();
     assert!(calls.contains(&(format!("{text}/{text}"), tried.at)));

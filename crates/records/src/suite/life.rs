@@ -93,7 +93,7 @@ pub async fn erasing_keeps_the_books(records: Arc<dyn Records>) {
     assert!(records.asset("ast_2").await.unwrap().is_some());
     assert!(records.asset("ast_3").await.unwrap().is_some());
     assert_eq!(ledger(&records).await, before);
-    assert_eq!(records.usage(TEAM, at(0), at(99)).await.unwrap().charged.micros(), 26_700);
+    assert_eq!(records.usage(TEAM, None, at(0), at(99)).await.unwrap().charged.micros(), 26_700);
     let twice = refused(&records, Change::Erase { generation: "gen_1".to_owned() }).await;
     assert!(is_stale(&twice, "gen_1"), "{twice}");
     let claimed = refused(&records, books(booking("att_2", Some("work-1"), 1))).await;
@@ -200,8 +200,17 @@ pub async fn unheard_submits_are_remembered(records: Arc<dyn Records>) {
             apply(&records, Change::Lost { attempt: attempt.clone(), lost }).await;
         }
         let (outcome, detail) = (*outcome, None);
-        apply(&records, Change::EndAttempt(EndAttempt { attempt, outcome, detail, at: at(30) }))
-            .await;
+        apply(
+            &records,
+            Change::EndAttempt(EndAttempt {
+                attempt,
+                outcome,
+                detail,
+                keep_reserved: false,
+                at: at(30),
+            }),
+        )
+        .await;
     }
     begun(&records, "gen_9", "att_9").await;
     let mut unheard = records.unheard_since(at(10)).await.unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use provider::Kind;
 
 use super::samples::*;
-use crate::{Change, NewGeneration, Page, Records};
+use crate::{Change, KeyFilter, LedgerFilter, NewGeneration, Page, Records};
 
 fn page(limit: u32, after: Option<&String>, ascending: bool) -> Page {
     Page { limit, after: after.cloned(), ascending }
@@ -26,6 +26,14 @@ macro_rules! walk {
             ids.extend(rows.iter().map(|$row| $id));
         }
     }};
+}
+
+fn whose(team: Option<&str>) -> LedgerFilter {
+    LedgerFilter { team: team.map(str::to_owned), ..LedgerFilter::default() }
+}
+
+fn keys_of(team: &str) -> KeyFilter {
+    KeyFilter { team: Some(team.to_owned()), ..KeyFilter::default() }
 }
 
 /// The same ids the other way round.
@@ -92,10 +100,12 @@ pub async fn keys_and_teams_page_both_ways(records: Arc<dyn Records>) {
             let read = walk!(limit, ascending, |page| records.teams(page), |row| row.id.clone());
             assert_eq!(read, order(&teams));
             let read =
-                walk!(limit, ascending, |page| records.keys(None, page), |row| row.id.clone());
+                walk!(limit, ascending, |page| records.keys(KeyFilter::default(), page), |row| row
+                    .id
+                    .clone());
             assert_eq!(read, order(&keys));
             let read =
-                walk!(limit, ascending, |page| records.keys(Some("team_0"), page), |row| row
+                walk!(limit, ascending, |page| records.keys(keys_of("team_0"), page), |row| row
                     .id
                     .clone());
             assert_eq!(read, order(&firsts));
@@ -117,19 +127,21 @@ pub async fn ledgers_page_both_ways(records: Arc<dyn Records>) {
     }
     for (team, entries) in [(None, 12), (Some(TEAM), 8), (Some("team_2"), 4), (Some("x"), 0)] {
         for limit in [1, 3, 100] {
-            let up =
-                walk!(limit, true, |page| records.ledger(team, page), |row| row.id.to_string());
+            let up = walk!(limit, true, |page| records.ledger(whose(team), page), |row| row
+                .id
+                .to_string());
             assert_eq!(up.len(), entries);
             let numbers: Vec<i64> = up.iter().map(|id| id.parse().unwrap()).collect();
             assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
-            let down =
-                walk!(limit, false, |page| records.ledger(team, page), |row| row.id.to_string());
+            let down = walk!(limit, false, |page| records.ledger(whose(team), page), |row| row
+                .id
+                .to_string());
             assert_eq!(down, reversed(&up));
         }
     }
     for odd in ["", "x", "1; DROP TABLE ledger", "99999999999999999999"] {
         let page = page(10, Some(&odd.to_owned()), false);
-        assert!(records.ledger(None, page).await.unwrap().is_empty(), "{odd}");
+        assert!(records.ledger(LedgerFilter::default(), page).await.unwrap().is_empty(), "{odd}");
     }
 }
 
@@ -142,8 +154,8 @@ pub async fn teams_are_walled_off(records: Arc<dyn Records>) {
     assert_eq!(records.generation(TEAM, "gen_2").await.unwrap(), None);
     let theirs = records.generations("team_2", None, Page::first(9)).await.unwrap();
     assert_eq!(theirs.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["gen_2"]);
-    assert!(records.ledger(Some("team_2"), Page::first(9)).await.unwrap().is_empty());
-    assert!(records.usage("team_2", at(0), at(99)).await.unwrap().rows.is_empty());
+    assert!(records.ledger(of_team("team_2"), Page::first(9)).await.unwrap().is_empty());
+    assert!(records.usage("team_2", None, at(0), at(99)).await.unwrap().rows.is_empty());
     let beyond = Page { limit: 9, after: Some("gen_1".to_owned()), ascending: true };
     assert!(records.generations(TEAM, None, beyond).await.unwrap().is_empty());
 }

@@ -7,7 +7,8 @@ use tokio::task::JoinSet;
 
 use super::samples::*;
 use crate::{
-    AttemptState, Booking, Change, Error, Lost, NewAttempt, NewGeneration, Page, Records, Status,
+    AttemptState, Booking, Change, Error, LedgerFilter, Lost, NewAttempt, NewGeneration, Page,
+    Records, Status,
 };
 
 /// However often a charge is told, by its reference or another, it is booked once.
@@ -29,7 +30,10 @@ pub async fn paid_once(records: Arc<dyn Records>) {
         .map(|entry| (entry.account.as_str(), entry.amount.micros(), entry.kind.as_str()))
         .collect();
     let charge = "charge";
-    assert_eq!(sides, [("team:team_1", -26_700, charge), ("provider:zekron/main", 26_700, charge)]);
+    assert_eq!(
+        sides,
+        [("team:team_1/key_1", -26_700, charge), ("provider:zekron/main", 26_700, charge)]
+    );
     for entry in &entries {
         assert_eq!(entry.transaction, "att_1");
         assert_eq!((entry.team.as_str(), entry.key.as_str()), (TEAM, "key_1"));
@@ -183,7 +187,7 @@ pub async fn usage_adds_up(records: Arc<dyn Records>) {
     apply(&records, attempts(attempt("att_6", "gen_5"))).await;
     apply(&records, books(booking("att_6", None, 9))).await;
 
-    let usage = records.usage(TEAM, at(0), at(3 * day)).await.unwrap();
+    let usage = records.usage(TEAM, None, at(0), at(3 * day)).await.unwrap();
     let rows: Vec<_> = usage
         .rows
         .iter()
@@ -196,10 +200,10 @@ pub async fn usage_adds_up(records: Arc<dyn Records>) {
     assert_eq!(rows, expected);
     assert_eq!((usage.rows[1].provider.as_str(), usage.rows[1].kind.as_str()), ("zsky", "video"));
     assert_eq!(usage.charged.micros(), 4123);
-    assert_eq!(records.usage(TEAM, at(1), at(6)).await.unwrap().charged.micros(), 20);
-    assert_eq!(records.usage("team_2", at(0), at(day)).await.unwrap().charged.micros(), 9);
-    assert!(records.usage("team_3", at(0), at(day)).await.unwrap().rows.is_empty());
-    let all = records.ledger(None, Page::first(100)).await.unwrap();
+    assert_eq!(records.usage(TEAM, None, at(1), at(6)).await.unwrap().charged.micros(), 20);
+    assert_eq!(records.usage("team_2", None, at(0), at(day)).await.unwrap().charged.micros(), 9);
+    assert!(records.usage("team_3", None, at(0), at(day)).await.unwrap().rows.is_empty());
+    let all = records.ledger(LedgerFilter::default(), Page::first(100)).await.unwrap();
     assert_eq!(all.iter().map(|entry| entry.amount).sum::<MicroUsd>(), MicroUsd::ZERO);
 }
 
@@ -225,7 +229,7 @@ pub async fn corrections_are_new_entries(records: Arc<dyn Records>) {
     );
     let attempt = &generation.attempts[0];
     assert_eq!((attempt.charged, attempt.uncertain), (MicroUsd::ZERO, false));
-    let entries = records.ledger(None, Page::first(10)).await.unwrap();
+    let entries = records.ledger(LedgerFilter::default(), Page::first(10)).await.unwrap();
     assert_eq!(entries.len(), 4, "{entries:?}");
     assert_eq!(entries.iter().map(|entry| entry.amount.micros()).sum::<i64>(), 0);
     let at_provider = entries.iter().filter(|entry| entry.account.starts_with("provider:"));

@@ -6,8 +6,8 @@ use provider::{Kind, MicroUsd, RemoteOutput, Timestamp};
 
 use crate::{
     Asset, Booking, Change, EndAttempt, EndGeneration, Error, Failure, Generation, Idempotency,
-    Key, KeyHash, LedgerEntry, NewAttempt, NewGeneration, Outcome, OutputRecord, Page, Records,
-    Remote, Scope, Status, Team,
+    Key, KeyHash, LedgerEntry, LedgerFilter, NewAttempt, NewGeneration, Outcome, OutputRecord,
+    Page, Purse, Records, Remote, Reserve, Rules, Scope, Status, Team,
 };
 
 pub(super) const TEAM: &str = "team_1";
@@ -21,6 +21,7 @@ pub(super) fn team(id: &str) -> Team {
         id: id.to_owned(),
         name: format!("name of {id}"),
         models: vec!["photo".to_owned()],
+        rules: Rules::default(),
         created_at: at(0),
         revoked_at: None,
     }
@@ -34,9 +35,13 @@ pub(super) fn key(id: &str, team: &str) -> Key {
         prefix: "atl_abc".to_owned(),
         scopes: vec![Scope::Generate, Scope::Read],
         models: vec!["photo".to_owned(), "clip".to_owned()],
+        rules: Rules::default(),
+        networks: Vec::new(),
+        metadata: BTreeMap::new(),
         created_at: at(1),
         expires_at: Some(at(9)),
         revoked_at: None,
+        last_used_at: None,
     }
 }
 
@@ -58,6 +63,8 @@ pub(super) fn generation(id: &str, team: &str) -> NewGeneration {
         idempotency: None,
         running: true,
         worker: "wrk_1".to_owned(),
+        reserve: Reserve::default(),
+        checks: Vec::new(),
     }
 }
 
@@ -81,6 +88,7 @@ pub(super) fn attempt(id: &str, generation: &str) -> NewAttempt {
         upper: MicroUsd::from_micros(40_000),
         at: at(10),
         hold_until: at(1000),
+        checks: Vec::new(),
     }
 }
 
@@ -90,6 +98,7 @@ pub(super) fn booking(attempt: &str, reference: Option<&str>, micros: i64) -> Bo
         reference: reference.map(str::to_owned),
         amount: MicroUsd::from_micros(micros),
         uncertain: false,
+        purse: Purse::Balance,
         remote: Vec::new(),
         at: at(20),
     }
@@ -105,6 +114,7 @@ pub(super) fn ended(attempt: &str) -> Change {
         attempt: attempt.to_owned(),
         outcome: Outcome::Completed,
         detail: Some("a fox, said the vendor".to_owned()),
+        keep_reserved: false,
         at: at(30),
     })
 }
@@ -195,7 +205,12 @@ pub(super) async fn find(records: &Arc<dyn Records>, id: &str) -> Generation {
 }
 
 pub(super) async fn ledger(records: &Arc<dyn Records>) -> Vec<LedgerEntry> {
-    records.ledger(None, Page::first(1000)).await.unwrap()
+    records.ledger(LedgerFilter::default(), Page::first(1000)).await.unwrap()
+}
+
+/// The entries of a team.
+pub(super) fn of_team(team: &str) -> LedgerFilter {
+    LedgerFilter { team: Some(team.to_owned()), ..LedgerFilter::default() }
 }
 
 pub(super) async fn held(records: &Arc<dyn Records>) -> i64 {

@@ -1,291 +1,217 @@
-//! Random schedules, held against a model that is simple enough to be believed.
+//! Random schedules of whatever happens to generations and their money, under random budgets, held
+//! against a model that is simple enough to be believed.
+//!
+//! Many cases run side by side in one database, each with teams of its own, in rounds: so they race for
+//! commits, and the books are verified once a round for all of them. A case that fails runs again alone,
+//! and is made shorter as long as it fails.
 
-use std::{cell::Cell, collections::BTreeMap, future::Future, sync::Arc};
+mod model;
+mod steps;
+
+use std::{collections::BTreeMap, future::Future, sync::Arc};
 
 use proptest::{
     prelude::*,
+    strategy::ValueTree,
     test_runner::{Config, TestRunner},
 };
-use provider::MicroUsd;
+use tokio::task::JoinSet;
 
-use super::samples::{accepts, at, attempts, booking, books, ended, ends, idempotent, remote};
-use crate::{AttemptState, Booking, Change, Error, Lost, NewAttempt, Page, Records, Status};
+use self::{
+    model::{Model, Refusal},
+    steps::{ATTEMPTS, Case, Names, TEAMS, case},
+};
+use crate::{LedgerEntry, LedgerFilter, Page, Records, Result, Status};
 
-/// One change, by number: three generations, of which attempt `n` belongs to generation `n % 3`.
-#[derive(Debug, Clone, Copy)]
-enum Step {
-    Accept(usize),
-    Attempt(usize),
-    Lose(usize),
-    Book { attempt: usize, micros: i64, uncertain: bool, reference: Option<u8>, remote: bool },
-    EndAttempt(usize),
-    End(usize),
-    Erase(usize),
+const CASES: usize = 10_000;
+/// Side by side.
+const TOGETHER: usize = 200;
+
+/// Which of the cases went wrong, and how.
+type Wrong = (usize, String);
+
+/// Records that can die and be opened again.
+struct Opened<K> {
+    records: Arc<dyn Records>,
+    kept: K,
+    again: fn(&K) -> Arc<dyn Records>,
 }
 
-const GENERATIONS: usize = 3;
-const ATTEMPTS: usize = 6;
-
-fn step() -> impl Strategy<Value = Step> {
-    let book = (
-        0..ATTEMPTS,
-        prop_oneof![Just(0_i64), 1..1000_i64],
-        any::<bool>(),
-        proptest::option::of(0..3_u8),
-        any::<bool>(),
-    );
-    prop_oneof![
-        3 => (0..GENERATIONS).prop_map(Step::Accept),
-        4 => (0..ATTEMPTS).prop_map(Step::Attempt),
-        1 => (0..ATTEMPTS).prop_map(Step::Lose),
-        4 => book.prop_map(|(attempt, micros, uncertain, reference, remote)| Step::Book {
-            attempt, micros, uncertain, reference, remote
-        }),
-        3 => (0..ATTEMPTS).prop_map(Step::EndAttempt),
-        2 => (0..GENERATIONS).prop_map(Step::End),
-        1 => (0..GENERATIONS).prop_map(Step::Erase),
-    ]
-}
-
-/// Why the model refuses a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refusal {
-    Used,
-    Stale,
-    Claimed,
-    Twice,
-}
-
-impl Refusal {
-    const fn of(error: &Error) -> Self {
-        match error {
-            Error::Used(_) => Self::Used,
-            Error::Stale(_) => Self::Stale,
-            Error::Claimed(_) => Self::Claimed,
-            Error::Storage(_) => Self::Twice,
-        }
+impl<K> Opened<K> {
+    fn crash(self) -> Self {
+        let Self { records, kept, again } = self;
+        drop(records);
+        Self { records: again(&kept), kept, again }
     }
 }
 
-#[derive(Debug, Clone, Default)]
-struct Generation {
-    ended: bool,
-    erased: bool,
-    charged: i64,
-    uncertain: i64,
-}
-
-#[derive(Debug, Clone)]
-struct Attempt {
-    state: AttemptState,
-    held: bool,
-    booked: Option<i64>,
-    reference: Option<u8>,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Model {
-    generations: BTreeMap<usize, Generation>,
-    attempts: BTreeMap<usize, Attempt>,
-}
-
-impl Model {
-    fn make(&mut self, step: Step) -> Result<(), Refusal> {
-        match step {
-            Step::Accept(n) => match self.generations.insert(n, Generation::default()) {
-                None => Ok(()),
-                Some(_) => Err(Refusal::Used),
-            },
-            Step::Attempt(n) => self.begin(n),
-            Step::Lose(n) => {
-                let attempt = self.attempts.get_mut(&n).ok_or(Refusal::Stale)?;
-                if matches!(attempt.state, AttemptState::Fetching | AttemptState::Ended) {
-                    return Err(Refusal::Stale);
-                }
-                attempt.state = AttemptState::Lost;
-                Ok(())
-            }
-            Step::Book { attempt, micros, uncertain, reference, remote } => {
-                self.book(attempt, micros, uncertain, reference, remote)
-            }
-            Step::EndAttempt(n) => {
-                let attempt = self.attempts.get_mut(&n).ok_or(Refusal::Stale)?;
-                if attempt.state == AttemptState::Ended {
-                    return Err(Refusal::Stale);
-                }
-                (attempt.state, attempt.held) = (AttemptState::Ended, false);
-                Ok(())
-            }
-            Step::End(n) => match self.generations.get_mut(&n) {
-                Some(generation) if !generation.ended => {
-                    generation.ended = true;
-                    Ok(())
-                }
-                _ => Err(Refusal::Stale),
-            },
-            Step::Erase(n) => match self.generations.get_mut(&n) {
-                Some(generation) if !generation.erased => {
-                    generation.erased = true;
-                    Ok(())
-                }
-                _ => Err(Refusal::Stale),
-            },
-        }
-    }
-
-    fn begin(&mut self, n: usize) -> Result<(), Refusal> {
-        let open = self.generations.get(&(n % GENERATIONS)).is_some_and(|one| !one.ended);
-        if !open {
-            return Err(Refusal::Stale);
-        }
-        let new =
-            Attempt { state: AttemptState::Submitting, held: true, booked: None, reference: None };
-        match self.attempts.insert(n, new) {
-            None => Ok(()),
-            Some(_) => Err(Refusal::Twice),
-        }
-    }
-
-    fn book(
-        &mut self,
-        n: usize,
-        micros: i64,
-        uncertain: bool,
-        reference: Option<u8>,
-        remote: bool,
-    ) -> Result<(), Refusal> {
-        let taken =
-            self.attempts.values().any(|one| reference.is_some() && one.reference == reference);
-        let attempt = self.attempts.get_mut(&n).ok_or(Refusal::Stale)?;
-        if attempt.booked.is_some() {
-            return Err(Refusal::Stale);
-        }
-        if taken {
-            return Err(Refusal::Claimed);
-        }
-        attempt.booked = Some(micros);
-        attempt.reference = reference;
-        attempt.held = false;
-        if remote && attempt.state != AttemptState::Ended {
-            attempt.state = AttemptState::Fetching;
-        }
-        let generation = self.generations.entry(n % GENERATIONS).or_default();
-        generation.charged += micros;
-        generation.uncertain += if uncertain { micros } else { 0 };
-        Ok(())
-    }
-}
-
-/// The names of one schedule's rows, so that all schedules fit in one database.
-struct Names {
-    team: String,
-    case: u32,
-}
-
-impl Names {
-    fn generation(&self, n: usize) -> String {
-        format!("gen_{}_{n}", self.case)
-    }
-
-    fn attempt(&self, n: usize) -> String {
-        format!("att_{}_{n}", self.case)
-    }
-
-    fn change(&self, step: Step) -> Change {
-        match step {
-            Step::Accept(n) => {
-                accepts(idempotent(&self.generation(n), &self.team, &n.to_string(), 1))
-            }
-            Step::Attempt(n) => attempts(NewAttempt {
-                team: self.team.clone(),
-                account: self.case.to_string(),
-                upper: MicroUsd::from_micros(1000),
-                ..super::samples::attempt(&self.attempt(n), &self.generation(n % GENERATIONS))
-            }),
-            Step::Lose(n) => {
-                Change::Lost { attempt: self.attempt(n), lost: Lost { at: at(12), ended: false } }
-            }
-            Step::Book { attempt, micros, uncertain, reference, remote: far } => {
-                let reference = reference.map(|n| n.to_string());
-                let sample = booking(&self.attempt(attempt), reference.as_deref(), micros);
-                let remote = if far { vec![remote("there")] } else { Vec::new() };
-                books(Booking { uncertain, remote, ..sample })
-            }
-            Step::EndAttempt(n) => ended(&self.attempt(n)),
-            Step::End(n) => ends(&self.generation(n), Status::Failed),
-            Step::Erase(n) => Change::Erase { generation: self.generation(n) },
-        }
-    }
-}
-
-/// Lists of one to three changes in any order do exactly what the model says, and the money of the
-/// records is the money of the model.
+/// Lists of changes in any order do exactly what the model says, whoever else writes and whenever the
+/// process dies; the books add up after every one of them, no hard budget is passed while vendors charge
+/// no more than is held, and nobody is refused whom the budgets cover.
 ///
 /// # Panics
-/// With the shortest schedule that does not.
-pub fn random_schedules<F, K>(fresh: fn() -> F)
+/// With the shortest schedule for which that is not so.
+pub fn random_schedules<F, K>(fresh: fn() -> F, again: fn(&K) -> Arc<dyn Records>)
 where
     F: Future<Output = (Arc<dyn Records>, K)>,
 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (records, _kept) = runtime.block_on(fresh());
-    let case = Cell::new(0);
-    let config = Config { cases: 96, failure_persistence: None, ..Config::default() };
-    let schedules = proptest::collection::vec(proptest::collection::vec(step(), 1..4), 1..40);
-    let outcome = TestRunner::new(config).run(&schedules, |schedule| {
-        case.set(case.get() + 1);
-        let names = Names { team: format!("team_{}", case.get()), case: case.get() };
-        runtime.block_on(check(&records, &names, &schedule))
-    });
-    assert!(outcome.is_ok(), "{outcome:?}");
+    let run = |cases: Vec<Case>| {
+        runtime.block_on(async {
+            let (records, kept) = fresh().await;
+            together(Opened { records, kept, again }, &cases).await
+        })
+    };
+    let config = Config { failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new(config);
+    for _ in 0..CASES / TOGETHER {
+        let new = |runner: &mut TestRunner| case().new_tree(runner).unwrap();
+        let mut trees: Vec<_> = (0..TOGETHER).map(|_| new(&mut runner)).collect();
+        let Err((nth, why)) = run(trees.iter().map(ValueTree::current).collect()) else {
+            continue;
+        };
+        let tree = trees.swap_remove(nth);
+        let whole = tree.current();
+        let alone = |case: Case| run(vec![case]).map_err(|(_, why)| TestCaseError::fail(why));
+        let shortest = runner.run_one(tree, alone);
+        assert!(shortest.is_ok(), "{shortest:?}");
+        unreachable!("only beside others: {why}: {whole:?}");
+    }
 }
 
-async fn check(
-    records: &Arc<dyn Records>,
-    names: &Names,
-    schedule: &[Vec<Step>],
-) -> Result<(), TestCaseError> {
-    let mut model = Model::default();
-    for list in schedule {
-        let mut next = model.clone();
-        let expected = list.iter().try_for_each(|step| next.make(*step));
-        let changes = list.iter().map(|step| names.change(*step)).collect();
-        let made = records.apply(changes).await;
-        prop_assert_eq!(made.map_err(|error| Refusal::of(&error)), expected, "{:?}", list);
-        if expected.is_ok() {
-            model = next;
+async fn together<K>(mut opened: Opened<K>, cases: &[Case]) -> Result<(), Wrong> {
+    let people = (0..cases.len()).flat_map(|n| Names(n).people()).collect();
+    opened.records.apply(people).await.unwrap();
+    let mut models: Vec<Model> = cases.iter().map(Model::of).collect();
+    let rounds = cases.iter().map(|case| case.rounds.len()).max().unwrap_or_default();
+    for round in 0..rounds {
+        make(&opened.records, cases, &mut models, round).await?;
+        // One's death is everybody's.
+        if cases[0].rounds.get(round).is_some_and(|round| round.crash) {
+            opened = opened.crash();
+        }
+        stands(&opened.records, cases, &models).await?;
+        let findings = opened.records.verify().await.unwrap();
+        if let Some(first) = findings.first() {
+            let belongs = |n: &usize| {
+                let place = first.place.split(['_', ' ']).nth(1);
+                place == Some(n.to_string().as_str())
+            };
+            let nth = (0..cases.len()).find(belongs).unwrap_or_default();
+            return Err((nth, format!("the books do not add up: {findings:?}")));
         }
     }
-    compare(records, names, &model).await
+    let entries = opened.records.ledger(LedgerFilter::default(), Page::first(u32::MAX)).await;
+    let mut of_teams: BTreeMap<String, Vec<LedgerEntry>> = BTreeMap::new();
+    for entry in entries.unwrap() {
+        of_teams.entry(entry.team.clone()).or_default().push(entry);
+    }
+    for (n, model) in models.iter().enumerate() {
+        compare(&opened.records, &of_teams, Names(n), model).await.map_err(|why| (n, why))?;
+    }
+    Ok(())
 }
 
+/// Makes one round of each case, all at once.
+async fn make(
+    records: &Arc<dyn Records>,
+    cases: &[Case],
+    models: &mut [Model],
+    round: usize,
+) -> Result<(), Wrong> {
+    let mut racing = JoinSet::new();
+    let mut expected = Vec::new();
+    for (n, (case, model)) in cases.iter().zip(models).enumerate() {
+        let Some(round) = case.rounds.get(round) else {
+            expected.push(Ok(()));
+            continue;
+        };
+        model.day += i64::from(round.night);
+        let mut next = model.clone();
+        let result = round.list.iter().try_for_each(|step| next.make(*step));
+        if result.is_ok() {
+            *model = next;
+        }
+        expected.push(result);
+        let change = |step: &_| Names(n).change(case, *step, model.day);
+        let changes = round.list.iter().map(change).collect();
+        let records = Arc::clone(records);
+        racing.spawn(async move { (n, records.apply(changes).await) });
+    }
+    for (n, made) in racing.join_all().await {
+        let told = made.as_ref().map_err(Refusal::of).copied();
+        if told != expected[n] {
+            return Err((n, format!("round {round}: {made:?}, not {:?}", expected[n])));
+        }
+    }
+    Ok(())
+}
+
+/// Every budget stands as the model says, and none is passed.
+async fn stands(records: &Arc<dyn Records>, cases: &[Case], models: &[Model]) -> Result<(), Wrong> {
+    let (mut spans, mut expected) = (Vec::new(), Vec::new());
+    for (n, (case, model)) in cases.iter().zip(models).enumerate() {
+        if let Some(limit) = model.passed() {
+            return Err((
+                n,
+                format!("{limit:?} is passed: {:?}", model.stands(limit.owner, limit.total)),
+            ));
+        }
+        for limit in &case.limits {
+            spans.push(Names(n).span(limit.owner, limit.total, model.day));
+            expected.push((n, limit, model.stands(limit.owner, limit.total)));
+        }
+    }
+    let found = records.standings(spans).await.unwrap();
+    for ((n, limit, expected), found) in expected.into_iter().zip(found) {
+        let found =
+            (found.charged.micros(), found.held.micros(), found.outputs, found.outputs_held);
+        if found != expected {
+            return Err((n, format!("{limit:?} stands at {found:?}, not {expected:?}")));
+        }
+    }
+    Ok(())
+}
+
+/// What is kept of a case is what the model has.
 async fn compare(
     records: &Arc<dyn Records>,
-    names: &Names,
+    entries: &BTreeMap<String, Vec<LedgerEntry>>,
+    names: Names,
     model: &Model,
-) -> Result<(), TestCaseError> {
+) -> Result<(), String> {
+    let same = |what: &str, found: i64, expected: i64| match found == expected {
+        true => Ok(()),
+        false => Err(format!("{what}: {found}, not {expected}")),
+    };
     for (n, expected) in &model.generations {
-        let found = records.generation(&names.team, &names.generation(*n)).await.unwrap();
-        prop_assert_eq!(found.is_none(), expected.erased);
+        let (team, id) = (names.team_of(*n), names.generation(*n));
+        let found = records.generation(&team, &id).await.unwrap();
+        same("generations", found.iter().len() as i64, i64::from(!expected.erased))?;
         let Some(found) = found else { continue };
-        prop_assert_eq!(found.status == Status::Failed, expected.ended);
-        prop_assert_eq!(found.cost.charged.micros(), expected.charged);
-        prop_assert_eq!(found.cost.uncertain.micros(), expected.uncertain);
+        let over = i64::from(found.status == Status::Failed);
+        same(&id, over, i64::from(expected.ended.is_some()))?;
+        same(&id, found.cost.charged.micros(), expected.charged)?;
+        same(&id, found.cost.uncertain.micros(), expected.uncertain)?;
         for attempt in &found.attempts {
             let number = (0..ATTEMPTS).find(|n| names.attempt(*n) == attempt.id).unwrap();
             let expected = &model.attempts[&number];
-            prop_assert_eq!(attempt.state, expected.state);
-            prop_assert_eq!(attempt.charged.micros(), expected.booked.unwrap_or(0));
+            same(&attempt.id, i64::from(attempt.state == expected.state), 1)?;
+            same(&attempt.id, attempt.charged.micros(), expected.charged)?;
         }
     }
-    let holds = model.attempts.values().filter(|attempt| attempt.held).count();
-    let held = records.held(&names.team).await.unwrap().micros();
-    prop_assert_eq!(held, i64::try_from(holds).unwrap() * 1000);
-    let booked: Vec<i64> = model.attempts.values().filter_map(|attempt| attempt.booked).collect();
-    let entries = records.ledger(Some(&names.team), Page::first(100)).await.unwrap();
-    prop_assert_eq!(entries.len(), booked.iter().filter(|micros| **micros > 0).count() * 2);
-    prop_assert_eq!(entries.iter().map(|entry| entry.amount.micros()).sum::<i64>(), 0);
-    let usage = records.usage(&names.team, at(0), at(99)).await.unwrap();
-    prop_assert_eq!(usage.charged.micros(), booked.iter().sum::<i64>());
-    Ok(())
+    let mut counted = 0;
+    for n in 0..TEAMS {
+        let team = names.team(n);
+        let (charged, held, ..) = model.stands(steps::Owner::Team(n), true);
+        same("held", records.held(&team).await.unwrap().micros(), held)?;
+        let own = entries.get(&team).map_or(&[][..], Vec::as_slice);
+        let borne = own.iter().filter(|entry| entry.account.starts_with("team:"));
+        same("charged", borne.map(|entry| -entry.amount.micros()).sum(), charged)?;
+        counted += own.len();
+    }
+    match counted == model.entries {
+        true => Ok(()),
+        false => Err(format!("{counted} entries, not {}", model.entries)),
+    }
 }

@@ -152,7 +152,13 @@ pub async fn attempts_move_only_forward(records: Arc<dyn Records>) {
     for outcome in Outcome::ALL {
         let id = format!("att_{}", outcome.as_str());
         apply(&records, attempts(attempt(&id, "gen_1"))).await;
-        let end = EndAttempt { attempt: id.clone(), outcome, detail: None, at: at(30) };
+        let end = EndAttempt {
+            attempt: id.clone(),
+            outcome,
+            detail: None,
+            keep_reserved: false,
+            at: at(30),
+        };
         apply(&records, Change::EndAttempt(end)).await;
         let found = find(&records, "gen_1").await;
         let ended = found.attempts.iter().find(|attempt| attempt.id == id).unwrap();

@@ -66,7 +66,8 @@ pub async fn judgements_are_remembered(records: Arc<dyn Records>) {
         let name = format!("att_{nth}");
         let new = NewAttempt { at: at(nth), ..attempt(&name, "gen_1") };
         apply(&records, Change::Attempt(Box::new(new))).await;
-        let over = EndAttempt { attempt: name, outcome, detail: None, at: at(30) };
+        let over =
+            EndAttempt { attempt: name, outcome, detail: None, keep_reserved: false, at: at(30) };
         apply(&records, Change::EndAttempt(over)).await;
     }
     let judged = records.judged_since(at(0)).await.unwrap();
