@@ -6,7 +6,7 @@
 
 use coordination::{Lease, Taken, UnitsEnd, Watched};
 use provider::{Kind, MicroUsd};
-use records::{Change, Failure, Units, UnitsState};
+use records::{Change, Failure, Purse, Units, UnitsState};
 
 use crate::{Code, Engine, journey::failure, market::Account};
 
@@ -27,6 +27,15 @@ impl Held {
     /// What its units past the allowance cost.
     pub(crate) fn price(&self) -> MicroUsd {
         self.taken.as_ref().map_or(MicroUsd::ZERO, |taken| taken.price)
+    }
+
+    /// What the attempt is paid from.
+    pub(crate) fn purse(&self) -> Purse {
+        match &self.taken {
+            None => Purse::Balance,
+            Some(taken) if taken.price.is_zero() => Purse::Allowance,
+            Some(_) => Purse::Overage,
+        }
     }
 
     /// The vendor's content check has spoken.

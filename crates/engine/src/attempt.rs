@@ -201,10 +201,12 @@ impl Underway {
             reference: None,
             amount: charge.amount,
             uncertain: !charge.certain,
+            purse: self.held.purse(),
             remote: Vec::new(),
             at,
         });
-        let end = EndAttempt { attempt: self.id.clone(), outcome, detail, at };
+        // Whether another attempt follows is decided later; with the generation the reserve is gone.
+        let end = EndAttempt { attempt: self.id.clone(), outcome, detail, keep_reserved: true, at };
         let booked = booking.clone().map(|booking| Change::Book(Box::new(booking)));
         let mut changes: Vec<Change> =
             booked.into_iter().chain([Change::EndAttempt(end)]).collect();

@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
-use provider::Adjustments;
-use records::{Change, EndGeneration, Failure, Generation, OutputRecord, Status};
+use provider::{Adjustments, MicroUsd};
+use records::{
+    Change, EndGeneration, Failure, Generation, OutputRecord, Saving, SavingReason, Status,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -158,6 +160,7 @@ async fn finish(journey: &Journey, ends: Vec<SlotEnd>) {
     let mut made_by = None;
     let mut adjustments = without_effect(&journey.request);
     let mut bad = None;
+    let mut saved = MicroUsd::ZERO;
     // Claims in `rest` are safe once they are written: until then equal work that is lost must wait.
     let mut places = Vec::new();
     for slot in ends {
@@ -167,11 +170,13 @@ async fn finish(journey: &Journey, ends: Vec<SlotEnd>) {
                 outputs.extend(made.outputs);
                 rest.extend(made.rest);
                 adjustments.extend(made.adjustments);
+                saved += made.saved;
                 made_by = made_by.or(Some(made.by));
             }
             SlotEnd::Not(status, failure) => bad = Some((status, failure)),
         }
     }
+    rest.extend(journey.saving(saved, made_by.as_ref()));
     if outputs.is_empty() {
         let fallback = || (Status::Failed, failure(Code::ProviderError, "no output was made"));
         let (status, failure) = bad.unwrap_or_else(fallback);
@@ -214,11 +219,32 @@ async fn end(
     if is_told {
         engine.delivery_written();
     }
+    // Whoever is told may ask again at once.
+    drop(journey.leave());
     // Counted before anybody hears of it: who was told looks at the metrics next.
     journey.flight.update(|state| {
         show_end(state, ending);
         journey.engine.observer().generation(state);
     });
+    engine.tell_budgets(&journey.spender).await;
+}
+
+impl Journey {
+    /// What prepaid units saved, for the books' reports.
+    fn saving(&self, amount: MicroUsd, by: Option<&(String, String, String)>) -> Option<Change> {
+        let (provider, model, _) = by.filter(|_| !amount.is_zero())?;
+        let reason = SavingReason::Allowance;
+        self.engine.observer().saved(reason, amount);
+        Some(Change::Save(Box::new(Saving {
+            generation: self.id.clone(),
+            team: self.team.clone(),
+            key: self.key.clone(),
+            model: format!("{provider}/{model}"),
+            reason,
+            amount,
+            at: self.engine.clock().now(),
+        })))
+    }
 }
 
 fn show_end(state: &mut Generation, ending: EndGeneration) {

@@ -6,12 +6,14 @@
 use std::{collections::HashMap, time::Duration};
 
 use parking_lot::Mutex;
-use provider::{Error, ErrorKind, HoldReason, MicroUsd, Timestamp};
+use provider::{Calendar, Error, ErrorKind, HoldReason, Kind, MicroUsd, Timestamp};
 
 /// How long an account without money rests before it is tried again: a top-up happens outside.
 const BALANCE_REST: Duration = Duration::from_secs(15);
-/// How long a refused credential rests.
+/// How long a refused credential rests at first; it doubles with every refusal.
 const CREDENTIAL_REST: Duration = Duration::from_secs(60);
+/// How often the rest of a refused credential doubles: it ends at about an hour.
+const MOST_DOUBLINGS: u32 = 6;
 /// How long an account without allowance rests: the vendor's counters tell more.
 const ALLOWANCE_REST: Duration = Duration::from_secs(15 * 60);
 /// How long a suspended account rests where the vendor does not say: the longest that one documents.
@@ -34,11 +36,17 @@ struct State {
     hold: Option<Hold>,
     /// When the hold began.
     since: Timestamp,
+    /// Whether an operator lets it take no work, however well it is.
+    by_operator: bool,
+    /// Times in a row that the credential was refused.
+    refusals: u32,
     balance: Option<MicroUsd>,
     /// When the balance was told.
     told_at: Option<Timestamp>,
     /// What is wrong though it takes work.
     warnings: Vec<String>,
+    /// Limits of its prepaid units that little is left of.
+    low: Vec<(Kind, Calendar)>,
     /// When the vendor was last asked about the account out of turn.
     asked: Option<Timestamp>,
     /// Whether the last question about the account was refused.
@@ -52,8 +60,23 @@ pub(crate) struct Health(Mutex<HashMap<String, State>>);
 impl Health {
     /// The hold on an account, if it still stands.
     pub(crate) fn hold(&self, account: &str, now: Timestamp) -> Option<Hold> {
-        let hold = self.0.lock().get(account)?.hold?;
+        let all = self.0.lock();
+        let state = all.get(account)?;
+        if state.by_operator {
+            return Some(Hold { reason: HoldReason::Operator, until: None });
+        }
+        let hold = state.hold?;
         hold.until.is_none_or(|until| until > now).then_some(hold)
+    }
+
+    /// An operator lets the account take no work, or work again. Nothing else lifts it.
+    pub(crate) fn by_operator(&self, account: &str, held: bool) {
+        self.0.lock().entry(account.to_owned()).or_default().by_operator = held;
+    }
+
+    /// Whether an operator lets the account take no work.
+    pub(crate) fn is_held_by_operator(&self, account: &str) -> bool {
+        self.0.lock().get(account).is_some_and(|state| state.by_operator)
     }
 
     /// The balance as last told.
@@ -84,6 +107,15 @@ impl Health {
         fresh
     }
 
+    /// The limits that little is left of now; answers those that had enough before.
+    pub(crate) fn low(&self, account: &str, low: Vec<(Kind, Calendar)>) -> Vec<(Kind, Calendar)> {
+        let mut all = self.0.lock();
+        let state = all.entry(account.to_owned()).or_default();
+        let fresh = low.iter().filter(|limit| !state.low.contains(limit)).copied().collect();
+        state.low = low;
+        fresh
+    }
+
     /// The vendor told the balance; true where it fell below `threshold` just now.
     pub(crate) fn told(
         &self,
@@ -108,7 +140,7 @@ impl Health {
     pub(crate) fn notice(&self, account: &str, error: &Error, now: Timestamp) -> bool {
         let (reason, rest) = match error.kind() {
             ErrorKind::Unpaid => (HoldReason::Balance, BALANCE_REST),
-            ErrorKind::Unauthorised => (HoldReason::Credential, CREDENTIAL_REST),
+            ErrorKind::Unauthorised => (HoldReason::Credential, self.refused(account, now)),
             ErrorKind::Suspended => (HoldReason::Suspended, SUSPENDED_REST),
             ErrorKind::Exhausted => (HoldReason::Allowance, ALLOWANCE_REST),
             ErrorKind::Invalid
@@ -122,6 +154,20 @@ impl Health {
         };
         self.put(account, Hold { reason, until: Some(now.plus(rest)) }, now);
         true
+    }
+
+    /// The credential was refused; answers how long it rests. Calls that were under way together are
+    /// one refusal: the first of them put the account on hold.
+    fn refused(&self, account: &str, now: Timestamp) -> Duration {
+        let mut all = self.0.lock();
+        let state = all.entry(account.to_owned()).or_default();
+        let stands = state.hold.is_some_and(|hold| {
+            hold.reason == HoldReason::Credential && hold.until.is_none_or(|until| until > now)
+        });
+        if !stands {
+            state.refusals += 1;
+        }
+        CREDENTIAL_REST * 2_u32.pow(state.refusals.saturating_sub(1).min(MOST_DOUBLINGS))
     }
 
     /// Puts an account on hold.
@@ -143,6 +189,9 @@ impl Health {
     pub(crate) fn lift(&self, account: &str, reason: HoldReason) {
         if let Some(state) = self.0.lock().get_mut(account) {
             state.hold = state.hold.filter(|hold| hold.reason != reason);
+            if reason == HoldReason::Credential {
+                state.refusals = 0;
+            }
         }
     }
 
@@ -155,6 +204,7 @@ impl Health {
             |hold: &Hold| matches!(hold.reason, HoldReason::Suspended | HoldReason::Credential);
         if state.turned_away && !turned_away {
             state.hold = state.hold.filter(|hold| !of_the_key(hold));
+            state.refusals = 0;
         }
         state.turned_away = turned_away;
     }
@@ -165,6 +215,7 @@ impl Health {
             && state.since <= sent
         {
             state.hold = None;
+            state.refusals = 0;
         }
     }
 
@@ -177,5 +228,67 @@ impl Health {
             state.asked = Some(now);
         }
         may
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use provider::{Blame, Retry};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+    fn error(kind: ErrorKind) -> Error {
+        Error::new(kind, Blame::Account, Retry::Safe { after: None }, "refused")
+    }
+
+    #[test]
+    fn a_refused_credential_rests_longer_each_time_that_it_is_tried() {
+        let health = Health::default();
+        let mut now = NOW;
+        for minutes in [1, 2, 4, 8, 16, 32, 64, 64] {
+            // Those that were under way together are one refusal.
+            for _ in 0..5 {
+                assert!(health.notice("a", &error(ErrorKind::Unauthorised), now));
+            }
+            let until = health.hold("a", now).unwrap().until.unwrap();
+            assert_eq!(until.since(now), Duration::from_secs(minutes * 60));
+            now = until;
+            assert_eq!(health.hold("a", now), None);
+        }
+        health.works("a", now);
+        health.notice("a", &error(ErrorKind::Unauthorised), now);
+        let until = health.hold("a", now).unwrap().until.unwrap();
+        assert_eq!(until.since(now), Duration::from_secs(60), "it had worked since");
+    }
+
+    #[test]
+    fn an_operators_hold_is_lifted_by_nothing_else_and_hides_no_other() {
+        let health = Health::default();
+        health.by_operator("a", true);
+        health.notice("a", &error(ErrorKind::Unpaid), NOW);
+        let reason = |health: &Health| health.hold("a", NOW).map(|hold| hold.reason);
+        assert_eq!(reason(&health), Some(HoldReason::Operator));
+        health.by_operator("a", false);
+        assert_eq!(reason(&health), Some(HoldReason::Balance));
+        health.by_operator("a", true);
+        health.told("a", MicroUsd::from_micros(1), None, NOW);
+        health.works("a", NOW);
+        health.answered("a", true);
+        health.answered("a", false);
+        health.lift("a", HoldReason::Credential);
+        assert_eq!(reason(&health), Some(HoldReason::Operator));
+    }
+
+    #[test]
+    fn a_low_limit_is_news_once_until_it_has_enough_again() {
+        let health = Health::default();
+        let (day, month) = ((Kind::Video, Calendar::Day), (Kind::Video, Calendar::Month));
+        assert_eq!(health.low("a", vec![day]), [day]);
+        assert_eq!(health.low("a", vec![day, month]), [month]);
+        assert!(health.low("a", vec![month]).is_empty());
+        assert_eq!(health.low("a", vec![day, month]), [day], "a new day ran low too");
+        assert_eq!(health.low("b", vec![day]), [day], "another account");
     }
 }

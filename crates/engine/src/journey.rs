@@ -6,13 +6,15 @@
 
 use std::sync::Arc;
 
+use coordination::{Admission, Share};
 use parking_lot::Mutex;
-use provider::{Kind, Timestamp};
+use provider::{Kind, MicroUsd, Timestamp};
 use records::{Change, Failure, OutputRecord, Status};
 
 use crate::{
     Code, Engine, Request,
     attempt::Equal,
+    budgets::Spender,
     flight::Flight,
     plan::{Planned, Step},
 };
@@ -29,11 +31,15 @@ pub(crate) struct Journey {
     pub(crate) id: String,
     pub(crate) team: String,
     pub(crate) key: String,
+    /// Who pays.
+    pub(crate) spender: Spender,
     /// When the caller stops waiting.
     pub(crate) deadline: Option<Timestamp>,
     /// The hash of an idempotent request's body.
     body: Option<[u8; 32]>,
     ends: Mutex<Ends>,
+    /// Its places among those that may be under way at once, until it is final.
+    admission: Mutex<Option<Admission>>,
     /// Where outputs go that nobody may keep.
     memory: Option<assets::Store>,
 }
@@ -62,6 +68,8 @@ pub(crate) struct Made {
     pub(crate) adjustments: provider::Adjustments,
     /// Provider, the provider's own name of the model, account.
     pub(crate) by: (String, String, String),
+    /// What a prepaid unit saved against the next best provider's price.
+    pub(crate) saved: MicroUsd,
     /// What is still to be written, with the generation's end.
     pub(crate) rest: Vec<Change>,
     /// Lives until the claim in `rest` is written: equal work that is lost must not take it.
@@ -82,6 +90,7 @@ impl Journey {
         engine: Engine,
         flight: Arc<Flight>,
         planned: Planned,
+        (spender, admission): (Spender, Admission),
         body: Option<[u8; 32]>,
     ) -> Self {
         let state = flight.now();
@@ -98,6 +107,8 @@ impl Journey {
             id: state.id.clone(),
             team: state.team.clone(),
             key: state.key.clone(),
+            spender,
+            admission: Mutex::new(Some(admission)),
             deadline: deadline.map(|span| state.created_at.plus(span)),
             body,
             ends: Mutex::new(ends),
@@ -107,6 +118,16 @@ impl Journey {
 
     pub(crate) fn body(&self) -> Option<[u8; 32]> {
         self.body
+    }
+
+    /// Whose turn it is in an account's line, and how much of it.
+    pub(crate) fn share(&self) -> Share<'_> {
+        Share { team: &self.team, weight: self.spender.team.rules.weight.unwrap_or(1).max(1) }
+    }
+
+    /// It is final, or became no generation: its places are free.
+    pub(crate) fn leave(&self) -> Option<Admission> {
+        self.admission.lock().take()
     }
 
     /// Whether the whole generation is one call, so that its end can be written with the call's.

@@ -14,8 +14,10 @@
 //! and the next one goes on ([`Engine::open`] picks everything up). The caller is a spectator: its
 //! going away ends nothing. Time and randomness are parameters. No HTTP framework is known here.
 
+mod accounts;
 mod admission;
 mod attempt;
+mod budgets;
 mod caller;
 mod credential;
 mod drive;
@@ -29,16 +31,23 @@ mod knowledge;
 mod market;
 mod observe;
 mod offers;
+mod pace;
+mod places;
 mod plan;
 mod poller;
 mod prices;
 mod queries;
+mod reconcile;
 mod recover;
 mod refusal;
 mod request;
+mod reseal;
 mod resume;
+mod rotate;
+mod secrets;
 mod settle;
 mod start;
+mod supply;
 mod sweep;
 mod tries;
 mod turns;
@@ -47,6 +56,8 @@ mod watch;
 mod webhooks;
 mod workers;
 
+pub use accounts::{NewAccount, OpenAccount};
+pub use budgets::{BudgetState, is_zone};
 pub use caller::Caller;
 pub use credential::Credential;
 pub use flight::Inline;
@@ -55,8 +66,10 @@ pub use keys::Keyring;
 pub use market::{Account, Alias, Listing, Market, Resolved, Vendor};
 pub use observe::{Observer, Silent};
 pub use offers::Offer;
+pub use pace::PaceState;
 pub use plan::Estimate;
 pub use queries::{Done, Watch};
+pub use reconcile::{Difference, DifferenceKind, Reconciliation, UnitsCompared};
 pub use records::{
     Asset, Attempt, AttemptState, Cost, Delivery as WebhookDelivery, DeliveryState, Failure,
     Generation, Key, LedgerEntry, Outcome, OutputRecord, Page, Scope, Status, Team, Usage,
@@ -64,6 +77,7 @@ pub use records::{
 };
 pub use refusal::{Code, Refusal, Result};
 pub use request::{CacheUse, Delivery, InputRef, Request, Webhook, Wishes};
+pub use reseal::{ResealError, reseal};
 pub use start::{IdempotencyKey, Started};
 pub use vault::{Vault, VaultError};
 pub use watch::AccountLoad;
@@ -71,10 +85,11 @@ pub use webhooks::Payload;
 
 use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
-use coordination::{Fingerprints, Guard, Lots, Turns};
+use coordination::{Fingerprints, Guard, Lots, Quotas, Turns};
 use parking_lot::{Mutex, RwLock};
 use provider::{Clock, Entropy, Ids};
 use records::{Change, Records};
+use secrecy::ExposeSecret as _;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{flight::Flight, health::Health, poller::Poller};
@@ -90,6 +105,8 @@ pub struct Parts {
     pub lots: Arc<dyn Lots>,
     /// Who stops before a vendor suspends an account.
     pub guard: Arc<dyn Guard>,
+    /// How fast teams and keys may ask.
+    pub quotas: Arc<dyn Quotas>,
     /// Equal work in flight.
     pub equals: Arc<dyn Fingerprints>,
     /// Where bytes lie.
@@ -106,6 +123,8 @@ pub struct Parts {
     pub observer: Arc<dyn Observer>,
     /// What seals secrets that must be read again.
     pub vault: Vault,
+    /// How accounts are made that come while the gateway runs.
+    pub opener: Arc<dyn OpenAccount>,
     /// How webhooks write a generation.
     pub payload: Arc<dyn Payload>,
     /// Settings.
@@ -129,6 +148,19 @@ pub struct Settings {
     pub public_url: String,
     /// Whether no other process works with these records.
     pub alone: bool,
+    /// What time takes away.
+    pub retention: Retention,
+}
+
+/// How long words and rows are kept; without a span, for ever. The books are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retention {
+    /// What was asked for, in words.
+    pub prompts: Option<Duration>,
+    /// Generations with their attempts.
+    pub records: Option<Duration>,
+    /// Who changed what.
+    pub audit: Option<Duration>,
 }
 
 /// The engine. Cheap to clone; every clone is the same engine.
@@ -149,6 +181,7 @@ struct Inner {
     poller: Poller,
     prices: prices::Prices,
     curious: knowledge::Curious,
+    alerts: budgets::Alerts,
     /// This process, as the records know it.
     worker: String,
     bell: webhooks::Bell,
@@ -164,12 +197,10 @@ impl Engine {
     /// The records cannot be read.
     pub async fn open(parts: Parts) -> records::Result<Self> {
         let ids = Ids::new(Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
-        let secret = |name: &'static str| {
-            let (records, fresh) = (Arc::clone(&parts.records), ids.secret(52));
-            async move { records.setting(name, fresh).await }
-        };
-        let links = assets::LinkKey::derive(secret("link_key").await?.as_bytes());
-        let pepper = *blake3::hash(secret("pepper").await?.as_bytes()).as_bytes();
+        let links = secrets::sealed(&parts, &ids, "link_key").await?;
+        let links = assets::LinkKey::derive(links.expose_secret());
+        let pepper = secrets::sealed(&parts, &ids, "pepper").await?;
+        let pepper = *blake3::hash(pepper.expose_secret()).as_bytes();
         let keys =
             Keyring::new(Arc::clone(&parts.records), ids.clone(), Arc::clone(&parts.clock), pepper);
         let engine = Self(Arc::new(Inner {
@@ -188,6 +219,7 @@ impl Engine {
             poller: Poller::default(),
             prices: prices::Prices::default(),
             curious: knowledge::Curious::default(),
+            alerts: budgets::Alerts::default(),
             bell: webhooks::Bell::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -200,6 +232,7 @@ impl Engine {
         engine.spawn(poller::poll(engine.clone()));
         engine.spawn(sweep::sweep(engine.clone()));
         engine.spawn(watch::watch(engine.clone()));
+        engine.spawn(budgets::tell(engine.clone()));
         engine.spawn(webhooks::deliver(engine.clone()));
         engine.spawn(knowledge::keep(engine.clone()));
         for vendor in engine.market().vendors() {
@@ -268,6 +301,14 @@ impl Engine {
 
     pub(crate) fn guard(&self) -> &Arc<dyn Guard> {
         &self.0.parts.guard
+    }
+
+    pub(crate) fn quotas(&self) -> &Arc<dyn Quotas> {
+        &self.0.parts.quotas
+    }
+
+    pub(crate) fn alerts(&self) -> &budgets::Alerts {
+        &self.0.alerts
     }
 
     pub(crate) fn worker(&self) -> &str {

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use provider::MicroUsd;
-use records::{DeliveryState, Generation, Outcome};
+use records::{DeliveryState, Generation, Outcome, SavingReason};
 
 /// Hears of everything that operators count. Called on the hot path: an implementation only counts.
 pub trait Observer: Send + Sync + fmt::Debug {
@@ -13,6 +13,10 @@ pub trait Observer: Send + Sync + fmt::Debug {
     fn generation(&self, generation: &Generation);
     /// A charge is on the books; `model` is `provider/model`.
     fn booked(&self, team: &str, provider: &str, model: &str, amount: MicroUsd);
+    /// A generation was cheaper than at the next best vendor.
+    fn saved(&self, reason: SavingReason, amount: MicroUsd);
+    /// What is left of the tightest of a team's own budgets.
+    fn budget(&self, team: &str, remaining: MicroUsd);
     /// A job at a vendor is looked at, so much later than it was due.
     fn looked(&self, provider: &str, late: Duration);
     /// A vendor told an account's balance.
@@ -31,6 +35,8 @@ impl Observer for Silent {
     fn attempt(&self, _: &str, _: &str, _: &str, _: Outcome, _: Duration) {}
     fn generation(&self, _: &Generation) {}
     fn booked(&self, _: &str, _: &str, _: &str, _: MicroUsd) {}
+    fn saved(&self, _: SavingReason, _: MicroUsd) {}
+    fn budget(&self, _: &str, _: MicroUsd) {}
     fn looked(&self, _: &str, _: Duration) {}
     fn balance(&self, _: &str, _: &str, _: MicroUsd) {}
     fn drift(&self, _: &str, _: &str, _: f64) {}

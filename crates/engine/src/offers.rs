@@ -36,7 +36,7 @@ impl Engine {
     pub async fn offer(&self, listing: Listing) -> Offer {
         let name = listing.name();
         let now = self.clock().now();
-        let accounts = &listing.vendor.accounts;
+        let accounts = listing.vendor.accounts();
         let holds: Vec<_> = accounts.iter().map(|a| self.health().hold(&a.id, now)).collect();
         let reason = match holds.iter().all(Option::is_some) {
             true => holds.into_iter().flatten().next().map(|hold| hold.reason.as_str().to_owned()),
@@ -52,8 +52,8 @@ impl Engine {
     }
 
     async fn plain_quote(&self, listing: &Listing) -> Option<Quote> {
-        let account = listing.vendor.accounts.first()?;
-        let pace = AccountPace::new(self, account).await;
+        let account = listing.vendor.accounts().first().cloned()?;
+        let pace = AccountPace::new(self, &account).await;
         let call = provider::Call { pace: &NoTurns, ..pace.call() };
         let adapter = &listing.vendor.adapter;
         let plain = adapter.quote(call, &plain_work(listing, 0)).await;

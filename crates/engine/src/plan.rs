@@ -110,13 +110,17 @@ struct Asked {
 }
 
 impl Engine {
-    /// Plans a request.
+    /// Plans a request whose model is resolved.
     ///
     /// # Errors
-    /// `model_not_found`, `model_not_allowed`, `unsupported_parameter` (strict), `no_candidate` with
-    /// every candidate's reason, `providers_unavailable` where only time stands in the way.
-    pub(crate) async fn plan(&self, caller: &Caller, request: Request) -> Result<Planned> {
-        let resolved = self.resolve(caller, &request)?;
+    /// `no_candidate` with every candidate's reason, `providers_unavailable` where only time stands in
+    /// the way.
+    pub(crate) async fn plan(
+        &self,
+        caller: &Caller,
+        request: Request,
+        resolved: Resolved,
+    ) -> Result<Planned> {
         let layout = self.lay_out(&resolved, &request, &caller.team.id).await;
         if layout.plan.order.is_empty() {
             return Err(refuse(&layout.asked, &layout.plan));
@@ -166,7 +170,11 @@ impl Engine {
         Ok(Planned { request, resolved, steps, slots: layout.slots })
     }
 
-    fn resolve(&self, caller: &Caller, request: &Request) -> Result<Resolved> {
+    /// What a request's model stands for.
+    ///
+    /// # Errors
+    /// `model_not_found`, `model_not_allowed`, `unsupported_parameter` (strict).
+    pub(crate) fn resolve(&self, caller: &Caller, request: &Request) -> Result<Resolved> {
         let resolved = self.market().resolve(request.model.as_deref(), request.kind)?;
         caller.may_ask_for(&resolved.name)?;
         if let (true, Some(name)) = (request.strict, request.without_effect.keys().next()) {
@@ -214,7 +222,7 @@ impl Engine {
         let few = resolved.listings.len() <= ASKED_AT_ONCE;
         let mut unknown = false;
         for listing in &resolved.listings {
-            for account in &listing.vendor.accounts {
+            for account in self.by_headroom(&listing.vendor, asking.kind).await.iter() {
                 let quote = self.quote(request, listing, account, Asking { few, ..asking }).await;
                 let listed = |quote: &Quote| quote.source == QuoteSource::Listed;
                 unknown |= listing.vendor.adapter.knowledge().is_some()

@@ -162,7 +162,7 @@ impl Engine {
     /// # Errors
     /// The records cannot be read.
     pub async fn usage(&self, team: &str, from: Timestamp, to: Timestamp) -> Result<Usage> {
-        Ok(self.records().usage(team, from, to).await?)
+        Ok(self.records().usage(team, None, from, to).await?)
     }
 
     /// Keeps an upload, streamed.

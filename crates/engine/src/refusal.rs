@@ -87,12 +87,21 @@ pub struct Refusal {
     pub details: Option<Value>,
     /// When trying again makes sense.
     pub retry_after: Option<Duration>,
+    /// The limit that was reached, of a refusal about how fast somebody asks.
+    pub limit: Option<u32>,
 }
 
 impl Refusal {
     /// A refusal with this code.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), param: None, details: None, retry_after: None }
+        Self {
+            code,
+            message: message.into(),
+            param: None,
+            details: None,
+            retry_after: None,
+            limit: None,
+        }
     }
 
     /// A 400 about one field.
@@ -118,6 +127,13 @@ impl Refusal {
     #[must_use]
     pub fn after(mut self, span: Duration) -> Self {
         self.retry_after = Some(span);
+        self
+    }
+
+    /// Names the limit that was reached.
+    #[must_use]
+    pub const fn of_limit(mut self, limit: u32) -> Self {
+        self.limit = Some(limit);
         self
     }
 

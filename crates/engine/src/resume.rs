@@ -2,23 +2,24 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use coordination::{Judged, Past, Taken, UnitsEnd, Used};
-use provider::{Calendar, Finished, Kind, Output, RemoteOutput, Ticket, Timestamp};
+use coordination::{Admission, Taken, UnitsEnd};
+use provider::{Finished, Kind, MicroUsd, Output, RemoteOutput, Ticket, Timestamp};
 use records::{
     Attempt, AttemptState, Booking, Change, EndAttempt, EndGeneration, Generation, Lost, Outcome,
-    OutputRecord, Status, Unfinished, Units, UnitsState,
+    OutputRecord, Status, Unfinished, UnitsState,
 };
 
 use crate::{
     Code, Engine, Request,
-    admission::{self, Held},
+    admission::Held,
     attempt::{Course, Equal, Underway, Verdict},
+    budgets::Spender,
     drive::Entry,
     flight::Flight,
     journey::{Journey, Made, failure},
-    plan::Step,
+    plan::{Planned, Step},
     poller::Queued,
-    recover::{can_run_until, fingerprint},
+    recover::fingerprint,
 };
 
 /// How soon a queued job is looked at again after a restart.
@@ -92,92 +93,17 @@ impl Engine {
     /// Picks every unfinished generation up. Runs before the first request is taken, so that lost
     /// work has its place before equal work can begin.
     pub(crate) async fn resume(&self) -> records::Result<()> {
+        self.restore_accounts().await?;
         self.restore_credentials().await?;
         let now = self.clock().now();
-        let accounts = || self.market().vendors().flat_map(|vendor| &vendor.accounts);
-        let spans =
-            accounts().flat_map(|account| &account.limits.windows).map(|window| window.span);
-        let longest = spans.max().unwrap_or_default();
-        let mut sent: std::collections::BTreeMap<String, Vec<Timestamp>> = Default::default();
-        for (account, at) in self.records().calls_since(now.minus(longest)).await? {
-            sent.entry(account).or_default().push(at);
-        }
-        for (account, calls) in sent {
-            self.turns().restore(&account, &calls).await;
-        }
-        self.hold_unheard(now).await?;
-        let units = self.restore_lots(now).await?;
-        self.restore_guard(now).await?;
+        let units = self.restore_places(now).await?;
+        self.restore_paces(now).await?;
         self.say_alive().await?;
         if self.settings().alone {
             let to = self.worker().to_owned();
             self.records().apply(vec![Change::TakeAll { to }]).await?;
         }
         self.pick_up_own(&units).await
-    }
-
-    /// Submits that nobody heard of again may be at work still, and hold their slots until they
-    /// can't be.
-    async fn hold_unheard(&self, now: Timestamp) -> records::Result<()> {
-        let accounts = || self.market().vendors().flat_map(|vendor| &vendor.accounts);
-        let ceilings = accounts().map(|account| account.limits.work_ceiling);
-        let Some(longest) = ceilings.max() else { return Ok(()) };
-        let unheard = self.records().unheard_since(now.minus(longest)).await?;
-        for account in accounts() {
-            for one in unheard.iter().filter(|one| one.account == account.id) {
-                let over = can_run_until(&account.limits, one.sent_at, one.ended);
-                if over > now {
-                    let lease = self.turns().adopt(&account.id).await;
-                    self.poller().release_at(over, lease);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Counts what was taken of allowances; answers what attempts under way hold.
-    async fn restore_lots(&self, now: Timestamp) -> records::Result<HashMap<String, Taken>> {
-        let all = self.records().units_since(Calendar::Month.start(now)).await?;
-        let mut open = HashMap::new();
-        let mut past: HashMap<String, Past> = HashMap::new();
-        for units in &all {
-            let past = past.entry(units.account.clone()).or_default();
-            match units.state {
-                UnitsState::Open => {
-                    open.insert(units.attempt.clone(), admission::read(units));
-                    past.open.push(admission::read(units));
-                }
-                UnitsState::Doubt => past.doubtful.push(admission::read(units)),
-                UnitsState::Used => past.used.push(used(units)),
-                UnitsState::Free => {}
-            }
-        }
-        for account in self.market().vendors().flat_map(|vendor| &vendor.accounts) {
-            let mut past = past.remove(&account.id).unwrap_or_default();
-            if account.limits.overage.is_some() {
-                let name = format!("overage_since:{}", account.id);
-                let since = self.records().setting(&name, now.millis().to_string()).await?;
-                past.overage_since = since.parse().ok().map(Timestamp::from_millis);
-            }
-            self.lots().restore(&account.id, past).await;
-        }
-        Ok(open)
-    }
-
-    async fn restore_guard(&self, now: Timestamp) -> records::Result<()> {
-        let accounts = || self.market().vendors().flat_map(|vendor| &vendor.accounts);
-        let spans = accounts().filter_map(|account| Some(account.limits.safety?.span));
-        let Some(longest) = spans.max() else { return Ok(()) };
-        let mut judged: HashMap<String, Vec<Judged>> = HashMap::new();
-        for one in self.records().judged_since(now.minus(longest)).await? {
-            let records::Judgement { account, team, at, rejected } = one;
-            judged.entry(account).or_default().push(Judged { team, at, rejected });
-        }
-        for account in accounts().filter(|account| account.limits.safety.is_some()) {
-            let judged = judged.remove(&account.id).unwrap_or_default();
-            self.guard().restore(&account.id, &judged).await;
-        }
-        Ok(())
     }
 
     /// What is to be driven on of one generation, its places taken again; none where it is over.
@@ -222,7 +148,8 @@ impl Engine {
         if generation.status.is_final() {
             flight.close();
         }
-        let journey = Journey::new(self.clone(), Arc::clone(&flight), planned, None);
+        let payer = self.payer(&generation, &planned).await?;
+        let journey = Journey::new(self.clone(), Arc::clone(&flight), planned, payer, None);
         let journey = Arc::new(journey);
         let before = Before { generation: &generation, kept: &kept, units, now };
         let mut entries = Vec::with_capacity(journey.slots.len());
@@ -254,13 +181,21 @@ impl Engine {
                     reference: None,
                     amount: attempt.upper,
                     uncertain: true,
+                    purse: records::Purse::Balance,
                     remote: Vec::new(),
                     at,
                 })));
             }
             let detail = Some("the process ended and nothing of the request was kept".to_owned());
             let (attempt, outcome) = (attempt.id.clone(), Outcome::Unknown);
-            changes.push(Change::EndAttempt(EndAttempt { attempt, outcome, detail, at }));
+            let keep_reserved = false;
+            changes.push(Change::EndAttempt(EndAttempt {
+                attempt,
+                outcome,
+                detail,
+                keep_reserved,
+                at,
+            }));
         }
         if !generation.status.is_final() {
             let message = "the process that ran it ended, and nothing of the request was kept";
@@ -323,13 +258,29 @@ impl Engine {
         Entry::Left(Left { step, used, attempt: (*last).clone(), held, equal, now })
     }
 
+    /// Who pays for it, with its places among those at once.
+    async fn payer(
+        &self,
+        generation: &Generation,
+        planned: &Planned,
+    ) -> Option<(Spender, Admission)> {
+        let spender = self.spender(&generation.team, &generation.key).await;
+        let spender = spender.inspect_err(|error| tracing::error!(%error, "a team cannot be read"));
+        let spender = spender.ok().flatten()?;
+        let admission = match generation.status.is_final() {
+            true => Admission::none(),
+            false => self.enter_again(&spender, generation.kind, &planned.resolved.name).await,
+        };
+        Some((spender, admission))
+    }
+
     /// The step that an attempt was a try of, whatever the plan says today.
     fn step_of(&self, attempt: &Attempt, kind: Kind) -> Option<Step> {
         let vendor = self.market().vendor(&attempt.provider)?;
         let listing = self.market().listing_or_past(&attempt.provider, &attempt.model, kind)?;
-        let account = vendor.accounts.iter().find(|account| account.name == attempt.account)?;
+        let account = vendor.account(&attempt.account)?;
         let call = provider::Price { expected: attempt.upper, upper: attempt.upper };
-        Some(Step { listing, account: Arc::clone(account), call })
+        Some(Step { listing, account, call })
     }
 }
 
@@ -346,16 +297,6 @@ struct Before<'a> {
     now: Timestamp,
 }
 
-fn used(units: &Units) -> Used {
-    Used {
-        kind: units.kind,
-        at: units.at,
-        units: units.units,
-        overage_units: units.overage_units,
-        price: units.price,
-    }
-}
-
 fn is_step(step: &Step, attempt: &Attempt) -> bool {
     step.listing.vendor.name == attempt.provider
         && step.listing.model().name == attempt.model
@@ -370,5 +311,12 @@ fn made_before(generation: &Generation, attempt: &Attempt, assets: &[OutputRecor
     let of_call = assets.iter().skip(place.unwrap_or(0) * count).take(count);
     let outputs = of_call.filter(|kept| !generation.outputs.contains(kept)).cloned().collect();
     let by = (attempt.provider.clone(), attempt.model.clone(), attempt.account.clone());
-    Made { outputs, adjustments: provider::Adjustments::new(), by, rest: Vec::new(), equal: None }
+    Made {
+        outputs,
+        adjustments: provider::Adjustments::new(),
+        by,
+        saved: MicroUsd::ZERO,
+        rest: Vec::new(),
+        equal: None,
+    }
 }

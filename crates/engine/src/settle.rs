@@ -9,9 +9,9 @@ use std::{sync::Arc, time::Duration};
 use coordination::UnitsEnd;
 use provider::{
     Adjustments, Finished, Found, MicroUsd, Output, OutputSink, Receipt, RemoteOutput, SinkError,
-    Ticket,
+    Ticket, Timestamp,
 };
-use records::{Asset, Attempt, Booking, Change, EndAttempt, Failure, Outcome};
+use records::{Asset, Attempt, Booking, Change, EndAttempt, Failure, Outcome, Purse};
 
 use crate::{
     Account, Code, Engine, Vendor,
@@ -187,14 +187,10 @@ impl Underway {
         adjustments: Adjustments,
     ) -> Verdict {
         let at = self.engine().clock().now();
-        let mut changes: Vec<Change> = Vec::with_capacity(4);
-        changes.extend(booking.clone().map(|b| Change::Book(Box::new(b))));
-        let (outcome, detail) = match &kept {
-            Ok(_) => (Outcome::Completed, None),
-            Err(reason) => (Outcome::Failed, Some(reason.clone())),
-        };
-        let attempt = self.id.clone();
-        changes.push(Change::EndAttempt(EndAttempt { attempt, outcome, detail, at }));
+        let reason = kept.as_ref().err();
+        let outcome = if reason.is_none() { Outcome::Completed } else { Outcome::Failed };
+        let mut changes = self.end_of(booking.as_ref(), reason, at);
+        let saved = self.saved();
         let engine = self.engine().clone();
         changes.extend(self.held.end_units(&engine, UnitsEnd::Used).await);
         let mut outputs = Vec::new();
@@ -244,7 +240,37 @@ impl Underway {
             self.account().name.clone(),
         );
         let equal = defer.then_some(self.equal);
-        Verdict::Made(Box::new(Made { outputs, adjustments: more, by, rest: changes, equal }))
+        Verdict::Made(Box::new(Made {
+            outputs,
+            adjustments: more,
+            by,
+            saved,
+            rest: changes,
+            equal,
+        }))
+    }
+
+    /// The end of the attempt as it is written: its charge, its outcome, and, where nothing could be kept,
+    /// that the team does not bear it.
+    fn end_of(
+        &self,
+        booking: Option<&Booking>,
+        reason: Option<&String>,
+        at: Timestamp,
+    ) -> Vec<Change> {
+        let mut changes = Vec::with_capacity(6);
+        changes.extend(booking.cloned().map(|booking| Change::Book(Box::new(booking))));
+        changes.push(Change::EndAttempt(EndAttempt {
+            attempt: self.id.clone(),
+            outcome: if reason.is_none() { Outcome::Completed } else { Outcome::Failed },
+            detail: reason.cloned(),
+            keep_reserved: false,
+            at,
+        }));
+        if reason.is_some() && self.is_charged_for_certain(booking) {
+            changes.push(Change::Lose { attempt: self.id.clone(), at });
+        }
+        changes
     }
 
     /// A paid output is gone at the vendor: the loss stays on the books, with the evidence.
@@ -252,7 +278,30 @@ impl Underway {
         tracing::error!(attempt = %self.id, %reason, "a paid output is lost");
         let detail = Some(format!("a paid output is lost: {reason}"));
         self.close(Outcome::Failed, detail, None, UnitsEnd::Used).await;
+        if self.is_charged_for_certain(None) {
+            let (attempt, at) = (self.id.clone(), self.engine().clock().now());
+            self.engine().must_apply(vec![Change::Lose { attempt, at }]).await;
+        }
         Verdict::Over(unusable())
+    }
+
+    /// Whether the vendor has certainly charged for it, now or before.
+    fn is_charged_for_certain(&self, booking: Option<&Booking>) -> bool {
+        if let Some(booking) = booking {
+            return !booking.uncertain && !booking.amount.is_zero();
+        }
+        let state = self.journey.flight.now();
+        let own = state.attempts.iter().find(|attempt| attempt.id == self.id);
+        own.is_some_and(|attempt| !attempt.uncertain && !attempt.charged.is_zero())
+    }
+
+    /// What a prepaid unit saved: the price of the next best provider that could have made it.
+    fn saved(&self) -> MicroUsd {
+        if self.held.purse() != Purse::Allowance {
+            return MicroUsd::ZERO;
+        }
+        let other = |step: &&Step| step.listing.vendor.name != self.provider();
+        self.journey.steps.iter().find(other).map_or(MicroUsd::ZERO, |step| step.call.expected)
     }
 
     fn booking(&self, finished: &Finished, remote: &[records::Remote]) -> Booking {
@@ -261,12 +310,13 @@ impl Underway {
             reference: finished.reference.clone(),
             amount: finished.charge.amount + self.held.price(),
             uncertain: !finished.charge.certain,
+            purse: self.held.purse(),
             remote: remote.to_vec(),
             at: self.engine().clock().now(),
         }
     }
 
-    fn asset(&self, stored: &assets::Stored, at: provider::Timestamp) -> Asset {
+    fn asset(&self, stored: &assets::Stored, at: Timestamp) -> Asset {
         Asset {
             id: stored.id.clone(),
             team: self.journey.team.clone(),
@@ -347,12 +397,11 @@ impl Engine {
         for attempt in attempts {
             let Some(reference) = attempt.reference.clone() else { continue };
             let Some(vendor) = self.market().vendor(&attempt.provider) else { continue };
-            let mut accounts = vendor.accounts.iter();
-            let account = accounts.find(|account| account.name == attempt.account);
+            let account = vendor.account(&attempt.account);
             let Some(account) = account.filter(|_| vendor.description().can_forget) else {
                 continue;
             };
-            let (engine, vendor, account) = (self.clone(), Arc::clone(vendor), Arc::clone(account));
+            let (engine, vendor) = (self.clone(), Arc::clone(vendor));
             let outputs: Vec<_> = attempt.remote.iter().map(RemoteOutput::from).collect();
             self.spawn(async move {
                 let work = Leftover::Work(&reference, &outputs);

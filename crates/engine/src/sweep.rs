@@ -5,12 +5,16 @@ use std::time::Duration;
 use provider::Timestamp;
 use records::Change;
 
-use crate::Engine;
+use crate::{Engine, Retention};
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(600);
 /// Assets taken in one go, so that a sweep never holds the records for long.
 const BATCH: u32 = 200;
+/// Generations whose words or rows go in one commit.
+const ROWS: u32 = 200;
+/// Such commits in one sweep.
+const BATCHES: u32 = 25;
 /// Bytes that nobody recorded are left alone for so long: their generation may still be under way.
 const ORPHAN_AGE: Duration = Duration::from_secs(24 * 3600);
 /// How long an idempotency key stands for its generation.
@@ -55,7 +59,29 @@ impl Engine {
             }
         }
         self.records().apply(vec![Change::Prune(now.minus(KEYS_FOR))]).await?;
+        self.forget_old(now).await?;
         self.sweep_orphans(now).await
+    }
+
+    /// Words and rows whose time is over; the books stay. A batch that finds nothing costs next to
+    /// nothing, so what one sweep leaves the next ones take.
+    async fn forget_old(&self, now: Timestamp) -> records::Result<()> {
+        let Retention { prompts, records, audit } = self.settings().retention;
+        let limit = ROWS;
+        for _ in 0..BATCHES {
+            let words = prompts.map(|span| now.minus(span));
+            let words = words.map(|before| Change::ForgetWords { before, limit });
+            let rows = records.map(|span| now.minus(span));
+            let rows = rows.map(|before| Change::ForgetGenerations { before, limit });
+            for change in [words, rows].into_iter().flatten() {
+                // Each by itself: callers' commits come between them.
+                self.records().apply(vec![change]).await?;
+            }
+        }
+        if let Some(span) = audit {
+            self.records().apply(vec![Change::ForgetAudit { before: now.minus(span) }]).await?;
+        }
+        Ok(())
     }
 
     async fn sweep_orphans(&self, now: Timestamp) -> records::Result<()> {

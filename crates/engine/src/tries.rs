@@ -141,6 +141,7 @@ impl Journey {
             upper: call.upper,
             at,
             hold_until: at.plus(HOLD_FOR),
+            checks: self.spender.checks(at),
         }
     }
 }
@@ -232,22 +233,32 @@ impl Tries {
                 opening.undo(&self.journey.engine).await;
                 continue;
             }
-            return self.write(opening).await;
+            if let Some(opening) = self.write(opening).await? {
+                return Ok(opening);
+            }
         }
     }
 
-    async fn write(&mut self, opening: Opening) -> Result<Opening, SlotEnd> {
+    /// Writes the attempt; none where a budget does not cover what this step may cost beyond what is
+    /// held for the generation.
+    async fn write(&mut self, opening: Opening) -> Result<Option<Opening>, SlotEnd> {
         let mut changes = opening.changes();
         changes.push(Change::Run(self.journey.id.clone()));
         if let Err(error) = self.journey.engine.records().apply(changes).await {
-            tracing::error!(%error, generation = %self.journey.id, "an attempt could not be written");
+            let step = opening.step;
             opening.undo(&self.journey.engine).await;
+            if let records::Error::Budget(_) = error {
+                let message = "the budget does not cover what another provider may charge";
+                self.leave(step, Status::Failed, failure(Code::BudgetExceeded, message));
+                return Ok(None);
+            }
+            tracing::error!(%error, generation = %self.journey.id, "an attempt could not be written");
             let message = "the attempt could not be written";
             return Err(SlotEnd::Not(Status::Failed, failure(Code::InternalError, message)));
         }
         opening.written(&self.journey);
         self.opened(opening.step);
-        Ok(opening)
+        Ok(Some(opening))
     }
 
     /// Nothing new begins once the caller called it back or its deadline passed.
@@ -314,7 +325,9 @@ impl Tries {
         }
         let equal = journey.enter(&journey.steps[step]).await;
         let turns = journey.engine.turns();
-        let Ok(lease) = turns.lease(&account.id, &account.limits, journey.deadline).await else {
+        let Ok(lease) =
+            turns.lease(&account.id, &account.limits, journey.share(), journey.deadline).await
+        else {
             // Only a deadline ends a wait for a turn.
             return Begun::Passed(too_late());
         };

@@ -35,7 +35,10 @@ pub struct Vault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
     /// It was sealed with another key.
-    #[error("it was sealed with another encryption key than the configured one")]
+    #[error(
+        "it was sealed with another encryption key than the configured one: put that key back, or seal \
+         everything anew with `atelier accounts reseal`"
+    )]
     OtherKey,
     /// It is damaged, or was sealed for something else.
     #[error("the sealed text is damaged, or not meant for this")]
@@ -49,6 +52,11 @@ impl Vault {
         let name = blake3::Hash::from_bytes(blake3::derive_key("atelier 2026 vault key name", key));
         let name = name.to_hex()[..NAME].to_owned();
         Self { cipher: XChaCha20Poly1305::new(key.into()), name }
+    }
+
+    /// The key's name, as every text that it sealed tells it.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Seals a secret for a purpose.

@@ -42,7 +42,7 @@ pub struct AccountLoad {
 pub(crate) async fn watch(engine: Engine) {
     loop {
         for vendor in engine.market().vendors() {
-            for account in &vendor.accounts {
+            for account in vendor.accounts().iter() {
                 let since = engine.clock().now().minus(EVERY);
                 // Charges tell the balance: a look would only take a turn from paid work.
                 let known = engine.health().is_known(&account.id, since);
@@ -62,9 +62,13 @@ pub(crate) async fn watch(engine: Engine) {
 impl Engine {
     /// Asks the vendor about an account, and takes its word on money and allowances.
     pub(crate) async fn look_at(&self, vendor: &Vendor, account: &Arc<Account>) {
-        if !vendor.description().tells_account || self.stopping().is_cancelled() {
-            return;
+        if vendor.description().tells_account && !self.stopping().is_cancelled() {
+            self.ask_about(vendor, account).await;
         }
+        self.tell_low_allowance(vendor, account).await;
+    }
+
+    async fn ask_about(&self, vendor: &Vendor, account: &Arc<Account>) {
         let pace = AccountPace::new(self, account).await;
         let answer = vendor.adapter.account(pace.call()).await;
         drop(pace);
@@ -113,33 +117,19 @@ impl Engine {
         self.spawn(async move { engine.look_at(&vendor, &account).await });
     }
 
-    /// A vendor told an account's balance.
-    pub(crate) fn told_balance(&self, vendor: &Vendor, account: &Account, balance: MicroUsd) {
-        self.observer().balance(&vendor.name, &account.name, balance);
-        let description = vendor.description();
-        let low = description.low_balance.as_ref();
-        let (threshold, now) = (low.map(|low| low.threshold), self.clock().now());
-        let fell = self.health().told(&account.id, balance, threshold, now);
-        if let (true, Some(low)) = (fell, low) {
-            tracing::warn!(
-                account = %account.id, %balance, threshold = %low.threshold, advice = %low.advice,
-                "the balance is low",
-            );
-        }
-    }
-
     /// How busy and how well every account is.
     pub async fn loads(&self) -> Vec<AccountLoad> {
         let mut all = Vec::new();
         for vendor in self.market().vendors() {
-            for account in &vendor.accounts {
+            for account in vendor.accounts().iter() {
                 all.push(self.load(vendor, account).await);
             }
         }
         all
     }
 
-    async fn load(&self, vendor: &Vendor, account: &Account) -> AccountLoad {
+    /// How busy and how well an account is.
+    pub(crate) async fn load(&self, vendor: &Vendor, account: &Account) -> AccountLoad {
         let Account { id, limits, .. } = account;
         let now = self.clock().now();
         let load = self.turns().load(id, limits).await;
@@ -148,6 +138,8 @@ impl Engine {
             Some(rule) => Some(self.guard().load(id, rule).await),
             None => None,
         };
+        let mut warnings = self.health().warnings(id);
+        warnings.extend(self.shortages(vendor, account, &allowances));
         let hold = self.health().hold(id, now);
         let hold = hold.or_else(|| safety.as_ref().and_then(stopped));
         AccountLoad {
@@ -161,7 +153,7 @@ impl Engine {
             balance: self.health().balance(id),
             allowances,
             safety,
-            warnings: self.health().warnings(id),
+            warnings,
         }
     }
 

@@ -27,7 +27,7 @@ use ring::hmac;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use tokio::sync::Notify;
 
-use crate::{Engine, Generation, Refusal, Request, Result, Status, Webhook};
+use crate::{Engine, Generation, Refusal, Request, Result, Status, Webhook, keys::Actor};
 
 /// Receivers spoken to at a time.
 const AT_ONCE: usize = 16;
@@ -197,9 +197,10 @@ impl Engine {
     ///
     /// # Errors
     /// `not_found` for a team that is not there.
-    pub async fn renew_webhook_secret(&self, team: &str) -> Result<SecretString> {
+    pub async fn renew_webhook_secret(&self, by: &Actor, team: &str) -> Result<SecretString> {
         let (secret, change) = self.new_secret(team, true)?;
-        match self.records().apply(vec![change]).await {
+        let audit = self.keys().entry(by, "team.webhook_secret", team, None, None);
+        match self.records().apply(vec![change, audit]).await {
             Ok(()) => Ok(secret),
             Err(records::Error::Stale(_)) => Err(Refusal::not_found("team")),
             Err(other) => Err(other.into()),
@@ -224,10 +225,11 @@ impl Engine {
     ///
     /// # Errors
     /// `not_found`.
-    pub async fn redeliver(&self, id: &str) -> Result<Delivery> {
+    pub async fn redeliver(&self, by: &Actor, id: &str) -> Result<Delivery> {
         let change = Change::Redeliver { delivery: id.to_owned(), at: self.clock().now() };
+        let audit = self.keys().entry(by, "webhook.redeliver", id, None, None);
         let missing = || Refusal::not_found("delivery");
-        match self.records().apply(vec![change]).await {
+        match self.records().apply(vec![change, audit]).await {
             Ok(()) => self.delivery_written(),
             Err(records::Error::Stale(_)) => return Err(missing()),
             Err(other) => return Err(other.into()),
@@ -359,7 +361,7 @@ impl Engine {
 }
 
 /// What a team's secret is sealed for.
-fn purpose(team: &str) -> String {
+pub(crate) fn purpose(team: &str) -> String {
     format!("{team}/webhook")
 }
 

@@ -12,6 +12,7 @@ use records::{Booking, Change, Lost};
 use support::{
     Stage,
     credits::{Credits, ESTIMATE, FIRM},
+    operator,
 };
 
 type World = Stage<Credits>;
@@ -155,7 +156,7 @@ async fn a_key_is_replaced_while_calls_go_on_and_then_retired() {
     let shut = vendor.gate.acquire_many(1000).await.unwrap();
     let id = world.start(Request::image("long work")).await;
     world.until(|| vendor.arrived.load(Ordering::SeqCst) == 1).await;
-    world.fast(world.engine.rotate("credits", "main")).await.unwrap();
+    world.fast(world.engine.rotate(&operator(), "credits", "main", None)).await.unwrap();
     assert_eq!(*vendor.keys.lock(), ["secret", "secret+"], "the old one is in use");
     drop(shut);
     assert_eq!(world.end(&id).await.status, Status::Completed);
@@ -187,6 +188,7 @@ async fn words_that_are_booked_and_not_written_are_found_again() {
         reference: Some("found".to_owned()),
         amount: MicroUsd::from_micros(ESTIMATE),
         uncertain: false,
+        purse: records::Purse::Balance,
         remote: Vec::new(),
         at,
     };
@@ -209,6 +211,7 @@ async fn words_that_are_booked_and_not_written_are_found_again() {
         reference: Some("another".to_owned()),
         amount: MicroUsd::from_micros(ESTIMATE),
         uncertain: false,
+        purse: records::Purse::Balance,
         remote: Vec::new(),
         at,
     };

@@ -15,7 +15,7 @@ use std::{
 use engine::{Caller, Code, Generation, Outcome, Request, Status};
 use provider::{AllowanceLimit, Calendar, Clock, HoldReason, Kind, Limits, Timestamp};
 use support::{
-    Stage,
+    Stage, operator,
     queue::{Fate, Queue, overage},
 };
 
@@ -426,14 +426,14 @@ async fn a_key_is_replaced_without_losing_a_job_and_outlives_the_process() {
     let world = World::new().await;
     *world.vendor.takes.lock() = Duration::from_secs(60);
     let id = world.start(clip("while the key changes")).await;
-    world.fast(world.engine.rotate("queue", "main")).await.unwrap();
+    world.fast(world.engine.rotate(&operator(), "queue", "main", None)).await.unwrap();
     assert_eq!(*world.vendor.key.lock(), "secret+");
     assert_eq!(world.end(&id).await.status, Status::Completed);
     assert!(!world.folder_holds("secret+"), "it is stored sealed");
     let world = world.kill_and_restart().await;
     let id = world.start(clip("with the new key")).await;
     assert_eq!(world.end(&id).await.status, Status::Completed);
-    let unknown = world.engine.rotate("queue", "nobody").await.unwrap_err();
+    let unknown = world.engine.rotate(&operator(), "queue", "nobody", None).await.unwrap_err();
     assert_eq!(unknown.code, Code::NotFound);
 }
 
@@ -441,7 +441,8 @@ async fn a_key_is_replaced_without_losing_a_job_and_outlives_the_process() {
 async fn a_lost_rotation_holds_the_account_and_a_restart_still_knows() {
     let world = World::new().await;
     world.vendor.loses_rotation.store(true, Ordering::SeqCst);
-    let lost = world.fast(world.engine.rotate("queue", "main")).await.unwrap_err();
+    let lost =
+        world.fast(world.engine.rotate(&operator(), "queue", "main", None)).await.unwrap_err();
     assert_eq!(lost.code, Code::ProviderError);
     for world in [world.beside().await, world.kill_and_restart().await] {
         let hold = world.engine.loads().await[0].hold.unwrap();
@@ -473,7 +474,11 @@ async fn money_in_doubt_is_corrected() {
         .await;
     let done = world.records.generation("team_a", &id).await.unwrap().unwrap();
     assert!(done.cost.charged.is_zero() && done.cost.uncertain.is_zero(), "{done:?}");
-    let entries = world.records.ledger(None, engine::Page::first(100)).await.unwrap();
+    let entries = world
+        .records
+        .ledger(records::LedgerFilter::default(), engine::Page::first(100))
+        .await
+        .unwrap();
     assert!(entries.iter().any(|entry| entry.kind == "correction"), "{entries:?}");
     let id = world.start(clip("bought")).await;
     assert_eq!(world.end(&id).await.cost.charged.micros(), 500_000, "its unit was free again");

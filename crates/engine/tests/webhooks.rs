@@ -8,7 +8,9 @@ mod support;
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
-use engine::{Caller, DeliveryState, Page, Request, Status, Team, Webhook, WebhookDelivery};
+use engine::{
+    Caller, DeliveryState, Page, Request, Status, Team, Webhook, WebhookDelivery, keys::Actor,
+};
 use parking_lot::Mutex;
 use provider::ErrorKind;
 use records::{Change, KeyHash};
@@ -183,7 +185,7 @@ async fn what_was_not_taken_is_told_again_with_the_same_id() {
     let times: Vec<&str> = told.iter().map(|one| one.header("webhook-timestamp")).collect();
     assert!(times.is_sorted() && times[0] != times[2], "each try has its own time: {times:?}");
     // Asked for again, it is told again, though it was taken.
-    world.engine.redeliver(&first.id).await.unwrap();
+    world.engine.redeliver(&Actor::system("admin"), &first.id).await.unwrap();
     let told = receiver.told(4).await;
     assert_eq!(told[3].header("webhook-id"), first.id);
     assert_eq!(tried(&world, 4).await.state, DeliveryState::Delivered);
@@ -203,7 +205,7 @@ async fn who_never_takes_it_is_given_up_on_and_who_is_gone_at_once() {
     assert_eq!((last.state, last.next_at), (DeliveryState::Failed, None));
     assert_eq!(last.last_error.as_deref(), Some("it answered with status 503"));
     // Once more on purpose: one try, and no schedule anew.
-    world.engine.redeliver(&last.id).await.unwrap();
+    world.engine.redeliver(&Actor::system("admin"), &last.id).await.unwrap();
     assert_eq!(tried(&world, 11).await.state, DeliveryState::Failed);
 
     let world = World::new().await;
@@ -260,7 +262,7 @@ async fn of_what_was_erased_nothing_more_is_told() {
     let row = tried(&world, 1).await;
     until("its landing", || async { world.engine.erase("team_a", &id).await.ok() }).await;
     assert_eq!(log(&world).await, []);
-    assert!(world.engine.redeliver(&row.id).await.is_err());
+    assert!(world.engine.redeliver(&Actor::system("admin"), &row.id).await.is_err());
     // Another one that is due later shows that the time of the first one's next try has passed.
     world.start(image(receiver.webhook())).await;
     tried(&world, 1).await;

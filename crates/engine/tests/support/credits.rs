@@ -17,7 +17,7 @@ use provider::{
     Delivery, Description, Durations, Error, ErrorKind, Finished, Found, Kind, Knowledge, Limits,
     Lost, ManualClock, MicroUsd, Model, Output, OutputHint, OutputSink, OutputWriter, Pace, Polled,
     Price, Provider, Quote, QuoteSource, RateWindow, Recovered, Recovery, RemoteOutput, Result,
-    Retry, Sizes, Submitted, Tariff, Ticket, Timestamp, Work,
+    Retry, Sizes, Statement, Submitted, Tariff, Ticket, Timestamp, Work,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
@@ -92,6 +92,7 @@ fn description(provider: &str, models: Vec<Model>, overlap: bool) -> Arc<Descrip
         provider: provider.to_owned(),
         models,
         low_balance: None,
+        low_allowance: None,
         can_rotate: overlap,
         keys_overlap: overlap,
         tells_account: false,
@@ -145,7 +146,7 @@ impl Stand for Credits {
                 limits: adapter.limits("main"),
             };
             let accounts = vec![Arc::new(account)];
-            Vendor { name: name.to_owned(), adapter, accounts, loopback: true }
+            Vendor::new(name, adapter, accounts, true)
         };
         let firm = Arc::new(Firm(Arc::clone(vendor)));
         let vendors = vec![of("credits", Arc::clone(vendor) as _), of("firm", firm)];
@@ -300,6 +301,10 @@ impl Provider for Credits {
         Ok(AccountStatus::default())
     }
 
+    async fn statement(&self, _: Call<'_>, _: Timestamp, _: Option<String>) -> Result<Statement> {
+        Ok(Statement::nothing())
+    }
+
     async fn rotate(&self, call: Call<'_>) -> Result<SecretString> {
         let new = format!("{}+", call.key.expose_secret());
         self.keys.lock().push(new.clone());
@@ -377,6 +382,10 @@ impl Provider for Firm {
 
     async fn account(&self, _: Call<'_>) -> Result<AccountStatus> {
         Ok(AccountStatus::default())
+    }
+
+    async fn statement(&self, _: Call<'_>, _: Timestamp, _: Option<String>) -> Result<Statement> {
+        Ok(Statement::nothing())
     }
 
     async fn rotate(&self, _: Call<'_>) -> Result<SecretString> {

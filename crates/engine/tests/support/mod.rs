@@ -1,18 +1,21 @@
 //! A vendor that does what a test says, and an engine over real records in a temporary folder.
 
+pub(crate) mod accounts;
 pub(crate) mod credits;
 pub(crate) mod queue;
 pub(crate) mod vendor;
 
 use std::{collections::BTreeMap, future::Future, path::Path, sync::Arc, time::Duration};
 
-use coordination::memory::{MemoryFingerprints, MemoryGuard, MemoryLots, MemoryTurns};
+use coordination::memory::{
+    MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas, MemoryTurns,
+};
 use engine::{
     Account, Alias, Caller, Done, Engine, Generation, Key, Market, Parts, Request, Scope, Settings,
     Silent, Team, Vendor,
 };
 use provider::{Clock, Entropy, Kind, ManualClock, Provider, Timestamp};
-use records::{Change, KeyHash, Records, sqlite};
+use records::{Change, KeyHash, LedgerFilter, Records, Rules, sqlite};
 
 use vendor::Scripted;
 
@@ -29,7 +32,7 @@ pub(crate) type World = Stage<Scripted>;
 
 /// Counts up: every id is another, and the same in every run.
 #[derive(Debug, Default)]
-struct Counter(std::sync::atomic::AtomicU64);
+pub(crate) struct Counter(std::sync::atomic::AtomicU64);
 
 impl Entropy for Counter {
     fn fill(&self, buffer: &mut [u8]) {
@@ -111,6 +114,7 @@ impl<V: Stand> Stage<V> {
             turns: Arc::new(MemoryTurns::new(Arc::new(clock.clone()), Duration::ZERO)),
             lots: Arc::new(MemoryLots::new(Arc::new(clock.clone()))),
             guard: Arc::new(MemoryGuard::new(Arc::new(clock.clone()))),
+            quotas: Arc::new(MemoryQuotas::new(Arc::new(clock.clone()))),
             equals: Arc::new(MemoryFingerprints::default()),
             store: assets::Store::folder(&folder.path().join("assets"), false).unwrap(),
             fetcher: assets::Fetcher::new(
@@ -125,6 +129,7 @@ impl<V: Stand> Stage<V> {
             entropy: Arc::clone(&entropy) as Arc<dyn Entropy>,
             observer: Arc::new(Silent),
             vault: engine::Vault::new(&[7; 32]),
+            opener: Arc::new(accounts::Opener(Arc::clone(&vendor) as Arc<dyn Provider>)),
             payload: Arc::new(Plain),
             settings: Settings {
                 asset_ttl: Duration::from_secs(3600),
@@ -134,6 +139,7 @@ impl<V: Stand> Stage<V> {
                 memory_in_flight: 1 << 20,
                 public_url: "http://127.0.0.1:1".to_owned(),
                 alone,
+                retention: engine::Retention::default(),
             },
         };
         let engine = runtime.spawn(Engine::open(parts)).await.unwrap().unwrap();
@@ -243,7 +249,8 @@ impl<V: Stand> Stage<V> {
 
     /// The books: every transaction adds up to zero, and the provider's side is what it charged.
     pub(crate) async fn booked(&self) -> i64 {
-        let entries = self.records.ledger(None, engine::Page::first(1000)).await.unwrap();
+        let entries =
+            self.records.ledger(LedgerFilter::default(), engine::Page::first(1000)).await.unwrap();
         let mut sums: BTreeMap<&str, i64> = BTreeMap::new();
         for entry in &entries {
             *sums.entry(&entry.transaction).or_default() += entry.amount.micros();
@@ -278,6 +285,7 @@ fn caller() -> Caller {
         id: "team_a".to_owned(),
         name: "a".to_owned(),
         models: Vec::new(),
+        rules: Rules::default(),
         created_at: START,
         revoked_at: None,
     };
@@ -288,9 +296,13 @@ fn caller() -> Caller {
         prefix: "atl_a".to_owned(),
         scopes: vec![Scope::Generate, Scope::Read],
         models: Vec::new(),
+        rules: Rules::default(),
+        networks: Vec::new(),
+        metadata: BTreeMap::new(),
         created_at: START,
         expires_at: None,
         revoked_at: None,
+        last_used_at: None,
     };
     Caller { team: Arc::new(team), key: Arc::new(key) }
 }
@@ -319,13 +331,18 @@ fn market(vendor: &Arc<Scripted>) -> Market {
     let adapter: Arc<dyn Provider> = Arc::clone(vendor) as Arc<dyn Provider>;
     let name = "scripted".to_owned();
     let accounts = vec![Arc::new(account)];
-    let vendor = Vendor { name, adapter, accounts, loopback: true };
+    let vendor = Vendor::new(name, adapter, accounts, true);
     let alias = Alias {
         name: "photo".to_owned(),
         kind: Kind::Image,
         candidates: vec!["scripted/one".to_owned()],
     };
     Market::new(vec![vendor], vec![alias], BTreeMap::from([(Kind::Image, "photo".to_owned())]))
+}
+
+/// Who changes accounts.
+pub(crate) fn operator() -> engine::keys::Actor {
+    engine::keys::Actor::system("admin")
 }
 
 /// What a test waits for besides the clock.

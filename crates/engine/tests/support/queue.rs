@@ -18,7 +18,7 @@ use provider::{
     Capabilities, Charge, Clock, Delivery, Description, Durations, Error, ErrorKind, Finished,
     Kind, Limits, Lost, ManualClock, MicroUsd, Model, Output, OutputSink, OutputWriter, Overage,
     Polled, Price, Provider, Quote, QuoteSource, Recovered, Recovery, RemoteOutput, Result, Retry,
-    SafetyRule, Share, Size, Sizes, SlotUse, Submitted, Tariff, Ticket, Timestamp, Work,
+    SafetyRule, Share, Size, Sizes, SlotUse, Statement, Submitted, Tariff, Ticket, Timestamp, Work,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -101,8 +101,15 @@ impl Queue {
 
     /// Units that the vendor counts: those of a 451 and of a failed job it does not.
     pub(crate) fn units(&self, since: Timestamp) -> usize {
-        let counts =
-            |job: &&Job| !matches!(job.fate, Fate::Refused | Fate::Broken) && job.at >= since;
+        self.units_of(None, since)
+    }
+
+    fn units_of(&self, account: Option<&str>, since: Timestamp) -> usize {
+        let counts = |job: &&Job| {
+            !matches!(job.fate, Fate::Refused | Fate::Broken)
+                && job.at >= since
+                && account.is_none_or(|account| account == job.account)
+        };
         self.jobs.lock().iter().filter(counts).count()
     }
 
@@ -196,12 +203,8 @@ impl Stand for Queue {
             })
         };
         let accounts = vendor.accounts.lock().iter().map(account).collect();
-        let market_vendor = Vendor {
-            name: "queue".to_owned(),
-            adapter: Arc::clone(vendor) as Arc<dyn Provider>,
-            accounts,
-            loopback: true,
-        };
+        let market_vendor =
+            Vendor::new("queue", Arc::clone(vendor) as Arc<dyn Provider>, accounts, true);
         let alias = Alias {
             name: "clip".to_owned(),
             kind: Kind::Video,
@@ -242,6 +245,7 @@ impl Provider for Queue {
             provider: "queue".to_owned(),
             models: vec![model],
             low_balance: None,
+            low_allowance: None,
             can_rotate: true,
             keys_overlap: false,
             tells_account: true,
@@ -370,11 +374,15 @@ impl Provider for Queue {
         let since = Calendar::Month.start(self.clock.now());
         let limits = self.limits.lock();
         let limit = limits.allowance(Kind::Video, Calendar::Month).unwrap_or(0);
-        let used = u32::try_from(self.units(since)).unwrap();
+        let used = u32::try_from(self.units_of(Some(call.account), since)).unwrap();
         let (kind, window) = (Kind::Video, Calendar::Month);
         let overage = used.saturating_sub(limit);
         let allowance = Allowance { kind, window, limit, used, overage, since: Some(since) };
         Ok(AccountStatus { allowances: vec![allowance], ..AccountStatus::default() })
+    }
+
+    async fn statement(&self, _: Call<'_>, _: Timestamp, _: Option<String>) -> Result<Statement> {
+        Ok(Statement::totals())
     }
 
     async fn rotate(&self, call: Call<'_>) -> Result<SecretString> {

@@ -16,8 +16,8 @@ use provider::{
     AccountStatus, Audio, Blame, Call, Capabilities, Charge, Clock, Delivery, Description,
     Durations, Error, ErrorKind, Finished, Found, Kind, Limits, Lost, ManualClock, MicroUsd, Model,
     Output, OutputHint, OutputSink, OutputWriter, Polled, Price, Provider, Quote, QuoteSource,
-    Recovered, Recovery, RemoteOutput, Result, Retry, Size, Sizes, Submitted, Tariff, Ticket,
-    Timestamp, Work,
+    Recovered, Recovery, RemoteOutput, Result, Retry, Size, Sizes, Statement, StatementCharge,
+    Submitted, Tariff, Ticket, Timestamp, Told, Work,
 };
 use secrecy::SecretString;
 use tokio::sync::watch;
@@ -47,23 +47,47 @@ pub(crate) enum Act {
     MakeNonsense,
 }
 
-struct Row {
-    reference: String,
-    prompt: String,
-    cost: MicroUsd,
-    at: Timestamp,
+pub(crate) struct Row {
+    pub(crate) reference: String,
+    pub(crate) prompt: String,
+    pub(crate) cost: MicroUsd,
+    pub(crate) at: Timestamp,
+}
+
+/// How the vendor tells its own books.
+#[derive(Debug)]
+pub(crate) struct Telling {
+    /// Charges of one page.
+    pub(crate) page: usize,
+    /// Whether charges name the work.
+    pub(crate) names: bool,
+    /// Models that it does not list.
+    pub(crate) but: Vec<String>,
+    /// Looks that fail before one succeeds.
+    pub(crate) failures: usize,
+    /// Whether every page says that another one follows.
+    pub(crate) endless: bool,
+}
+
+impl Telling {
+    /// Every charge, in pages of a hundred.
+    pub(crate) fn all() -> Self {
+        Self { page: 100, names: true, but: Vec::new(), failures: 0, endless: false }
+    }
 }
 
 pub(crate) struct Scripted {
     clock: ManualClock,
     acts: Mutex<VecDeque<Act>>,
-    rows: Mutex<Vec<Row>>,
+    pub(crate) rows: Mutex<Vec<Row>>,
     pub(crate) submits: AtomicUsize,
     pub(crate) fetches: AtomicUsize,
     /// Fetches that fail before one succeeds.
     pub(crate) bad_fetches: AtomicUsize,
     looks: AtomicUsize,
     gates: watch::Sender<bool>,
+    pub(crate) telling: Mutex<Telling>,
+    pub(crate) pages_told: AtomicUsize,
     /// Whether the history tells anything.
     pub(crate) has_history: std::sync::atomic::AtomicBool,
 }
@@ -90,12 +114,19 @@ impl Scripted {
             bad_fetches: AtomicUsize::new(0),
             looks: AtomicUsize::new(0),
             gates: watch::Sender::new(false),
+            telling: Mutex::new(Telling::all()),
+            pages_told: AtomicUsize::new(0),
             has_history: std::sync::atomic::AtomicBool::new(true),
         }
     }
 
     pub(crate) fn script(&self, acts: impl IntoIterator<Item = Act>) {
         self.acts.lock().extend(acts);
+    }
+
+    /// From now on it makes what it is asked for.
+    pub(crate) fn forget_script(&self) {
+        self.acts.lock().clear();
     }
 
     pub(crate) fn open_gates(&self) {
@@ -180,6 +211,7 @@ impl Provider for Scripted {
             provider: "scripted".to_owned(),
             models: vec![model],
             low_balance: None,
+            low_allowance: None,
             can_rotate: false,
             keys_overlap: false,
             tells_account: false,
@@ -306,6 +338,38 @@ impl Provider for Scripted {
 
     async fn account(&self, _: Call<'_>) -> Result<AccountStatus> {
         Ok(AccountStatus::default())
+    }
+
+    async fn statement(
+        &self,
+        call: Call<'_>,
+        _: Timestamp,
+        cursor: Option<String>,
+    ) -> Result<Statement> {
+        let _turn = call.pace.turn().await?;
+        self.pages_told.fetch_add(1, Ordering::SeqCst);
+        let mut telling = self.telling.lock();
+        if telling.failures > 0 {
+            telling.failures -= 1;
+            let retry = Retry::Safe { after: None };
+            return Err(Error::new(ErrorKind::Unavailable, Blame::Vendor, retry, "not now"));
+        }
+        let before: usize = cursor.map_or(0, |cursor| cursor.parse().unwrap());
+        let rows = self.rows.lock();
+        let named = |row: &Row| telling.names.then(|| row.reference.clone());
+        let charge = |row: &Row| StatementCharge {
+            entry: named(row),
+            reference: named(row),
+            amount: row.cost,
+            at: row.at,
+        };
+        let page = rows.iter().rev().skip(before).take(telling.page);
+        let end = before + telling.page;
+        Ok(Statement {
+            charges: page.map(charge).collect(),
+            told: Told::Each { but: telling.but.clone() },
+            next: (telling.endless || end < rows.len()).then(|| end.to_string()),
+        })
     }
 
     async fn rotate(&self, _: Call<'_>) -> Result<SecretString> {
