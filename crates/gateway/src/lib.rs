@@ -4,6 +4,7 @@
 //! `main`, the command line's in-process start and the tests all start the same [`Gateway`]; port 0
 //! works everywhere.
 
+mod backup;
 pub mod cli;
 pub mod config;
 pub mod http;

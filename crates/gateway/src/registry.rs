@@ -4,13 +4,20 @@
 //! line of [`VENDORS`]: its adapter's configuration type derives how its options are read, so nothing
 //! else here or in [`crate::config`] learns of it.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeMap, fmt, io, path::Path, sync::Arc};
 
-use engine::{Account, Alias, Market, Vendor as MarketVendor};
+use engine::{Account, Alias, Code, Market, OpenAccount, Refusal, Vendor as MarketVendor};
 use provider::{Provider, SystemClock};
+use secrecy::SecretString;
+use serde_json::Value;
 use simulated_vendors::{Placement, Running, Vendors, VendorsSettings};
 
-use crate::config::{BaseUrl, Config, Options, OptionsError, Problems, ProviderConfig};
+use crate::config::{
+    AccountConfig, AccountError, BaseUrl, Config, Options, OptionsError, Problems, ProviderConfig,
+};
 
 /// A vendor's API that we know.
 pub(crate) struct Vendor {
@@ -178,14 +185,63 @@ fn with_accounts(
     adapter: Arc<dyn Provider>,
     loopback: bool,
 ) -> MarketVendor {
-    let account = |account: &crate::config::AccountConfig| {
-        Arc::new(Account {
-            name: account.name.clone(),
-            id: format!("{}/{}", given.name, account.name),
-            key: account.key.clone().into(),
-            limits: account.limits.over(adapter.limits(&account.name)),
-        })
+    let opened = |account| Arc::new(opened(given, account, &*adapter));
+    let accounts = given.accounts.iter().map(opened).collect();
+    MarketVendor::new(&*given.name, adapter, accounts, loopback)
+}
+
+fn opened(given: &ProviderConfig, account: &AccountConfig, adapter: &dyn Provider) -> Account {
+    Account {
+        name: account.name.clone(),
+        id: format!("{}/{}", given.name, account.name),
+        key: account.key.clone().into(),
+        limits: account.limits.over(adapter.limits(&account.name)),
+    }
+}
+
+/// Makes accounts that come while the gateway runs, by the configuration's own rules.
+#[derive(Debug)]
+pub(crate) struct Opener {
+    providers: Vec<ProviderConfig>,
+    client: Arc<provider_http::Client>,
+}
+
+impl Opener {
+    /// For the providers of a configuration.
+    pub(crate) fn new(config: &Config, client: &Arc<provider_http::Client>) -> Self {
+        Self { providers: config.providers.clone(), client: Arc::clone(client) }
+    }
+}
+
+impl OpenAccount for Opener {
+    fn open(
+        &self,
+        provider: &str,
+        name: &str,
+        key: SecretString,
+        settings: &Value,
+    ) -> engine::Result<Account> {
+        let given = self.providers.iter().find(|given| given.name == provider);
+        let given = given.ok_or_else(|| {
+            Refusal::field("provider", format!("no provider {provider:?} is configured"))
+        })?;
+        let with = given.with_account(name, key, settings).map_err(refused)?;
+        // An adapter takes its accounts' settings for nothing but their limits: this one, which knows
+        // the new account, is asked for those and sends nothing.
+        let adapter = (with.vendor.build)(&with, NOWHERE, Arc::clone(&self.client))
+            .map_err(|wrong| refused(with.account_error(name, &wrong)))?;
+        let account = with.accounts.first().ok_or_else(|| Refusal::internal(&"no account"))?;
+        Ok(opened(&with, account, &*adapter))
+    }
+}
+
+fn refused(AccountError { place, reason }: AccountError) -> Refusal {
+    let code = match reason.starts_with("this key is unknown") {
+        true => Code::UnsupportedParameter,
+        false => Code::InvalidRequest,
     };
-    let accounts = given.accounts.iter().map(account).collect();
-    MarketVendor { name: given.name.clone(), adapter, accounts, loopback }
+    match place.as_str() {
+        "" => Refusal::new(code, reason),
+        place => Refusal::new(code, format!("`{place}`: {reason}")).at(place),
+    }
 }

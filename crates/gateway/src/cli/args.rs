@@ -1,11 +1,29 @@
 //! The verbs and their flags.
 
+mod accounts;
+mod backup;
+mod keys;
+mod rules;
+mod teams;
+mod usage;
+mod users;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use provider::{AspectRatio, ImageFormat, Kind, MicroUsd, Size, Timestamp};
 use routing::Policy;
 use secrecy::SecretString;
+
+pub(super) use self::{
+    accounts::{AccountVerb, AccountsArgs, AccountsVerb, CredentialArgs, NewAccountArgs},
+    backup::{BackupArgs, RestoreArgs},
+    keys::{KeyChange, KeyRights, KeysArgs, KeysVerb, NewKeyArgs},
+    rules::{BudgetArgs, LimitArgs},
+    teams::{NewTeamArgs, TeamChange, TeamsArgs, TeamsVerb},
+    usage::{AuditArgs, UsageArgs},
+    users::{UsersArgs, UsersVerb},
+};
 
 /// One gateway in front of image and video vendors.
 #[derive(Debug, Parser)]
@@ -33,10 +51,22 @@ pub(super) enum Command {
     Estimate(Work),
     /// Run the simulated vendors alone, on loopback
     Vendors(VendorsArgs),
-    /// List, create and revoke teams
-    Teams(TeamsArgs),
-    /// List, create and revoke teams' keys
-    Keys(KeysArgs),
+    /// Teams: who they are, what they may spend
+    Teams(Box<TeamsArgs>),
+    /// Teams' keys
+    Keys(Box<KeysArgs>),
+    /// Operators and what they may do
+    Users(UsersArgs),
+    /// Who changed what and when
+    Audit(AuditArgs),
+    /// Accounts at vendors
+    Accounts(AccountsArgs),
+    /// Spending, the ledger, and whether it adds up
+    Usage(UsageArgs),
+    /// Copy everything that is stored, while the gateway runs or not
+    Backup(BackupArgs),
+    /// Bring a backup back
+    Restore(RestoreArgs),
 }
 
 /// A running gateway.
@@ -114,74 +144,6 @@ pub(super) struct VendorsArgs {
     pub(super) state: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct TeamsArgs {
-    #[command(flatten)]
-    pub(super) remote: Remote,
-    #[command(subcommand)]
-    pub(super) verb: TeamsVerb,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum TeamsVerb {
-    /// Every team, newest first
-    List,
-    /// A new team
-    Create {
-        /// For people
-        name: String,
-        /// A model or alias that it may ask for; none means all
-        #[arg(long = "model", value_name = "MODEL")]
-        models: Vec<String>,
-    },
-    /// A team and all its keys work no longer
-    Revoke {
-        /// `team_...`
-        id: String,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(super) struct KeysArgs {
-    #[command(flatten)]
-    pub(super) remote: Remote,
-    #[command(subcommand)]
-    pub(super) verb: KeysVerb,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum KeysVerb {
-    /// Every key, newest first
-    List {
-        /// Of this team only
-        #[arg(long, value_name = "TEAM_ID")]
-        team: Option<String>,
-    },
-    /// A new key, shown this once
-    Create {
-        /// Whose
-        #[arg(long, value_name = "TEAM_ID")]
-        team: String,
-        /// For people
-        #[arg(long, default_value = "key")]
-        name: String,
-        /// generate or read; may be given several times, without it both
-        #[arg(long = "scope", value_name = "SCOPE", value_parser = ["generate", "read"])]
-        scopes: Vec<String>,
-        /// A model or alias that it may ask for; none means all of the team's
-        #[arg(long = "model", value_name = "MODEL")]
-        models: Vec<String>,
-        /// When it ends, in RFC 3339
-        #[arg(long, value_name = "TIME", value_parser = time)]
-        expires_at: Option<Timestamp>,
-    },
-    /// A key works no longer
-    Revoke {
-        /// `key_...`
-        id: String,
-    },
-}
-
 fn kind(text: &str) -> Result<Kind, String> {
     text.parse().map_err(|()| format!("one of {}", Kind::ALL.map(|kind| kind.as_str()).join(", ")))
 }
@@ -208,8 +170,27 @@ fn money(text: &str) -> Result<MicroUsd, &'static str> {
     amount.filter(|amount| *amount >= MicroUsd::ZERO).ok_or("an amount is written 0.05")
 }
 
+/// A moment, or the beginning of a day.
 fn time(text: &str) -> Result<Timestamp, &'static str> {
-    Timestamp::parse(text).ok_or("a time is written 2026-12-31T00:00:00Z")
+    let day = (text.len() == 10).then(|| format!("{text}T00:00:00Z"));
+    let found = Timestamp::parse(day.as_deref().unwrap_or(text));
+    found.ok_or("a time is written 2026-12-31T00:00:00Z, a day 2026-12-31")
+}
+
+/// A span, in the API's words.
+fn span(text: &str) -> Result<String, &'static str> {
+    let known = humantime::parse_duration(text).is_ok();
+    if known { Ok(text.to_owned()) } else { Err("a span of time is written 24h, 30m or 7d") }
+}
+
+fn json(text: &str) -> Result<serde_json::Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("this is no JSON: {error}"))
+}
+
+/// `name=value`
+fn pair(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("it is written name=value")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 #[cfg(test)]
@@ -230,10 +211,20 @@ mod tests {
         assert!(bare.command.is_none());
         assert_eq!(bare.config.unwrap().to_str(), Some("a.yaml"));
         assert!(parse("atelier check --config a.yaml --json").json);
-        assert!(matches!(
-            parse("atelier keys list --url u --key k").command,
-            Some(Command::Keys(_))
-        ));
+        for line in [
+            "atelier keys list --url u --key k",
+            "atelier keys --url u rotate key_1 --grace 24h",
+            "atelier keys create --team t --expires-at 2027-01-01 --allow-ip 10.0.0.0/8",
+        ] {
+            assert!(matches!(parse(line).command, Some(Command::Keys(_))), "{line}");
+        }
+        for line in [
+            "atelier usage --by team,provider --from 2026-11-01 --key-id key_1",
+            "atelier usage --ledger --csv",
+            "atelier usage --reconcile --book",
+        ] {
+            assert!(matches!(parse(line).command, Some(Command::Usage(_))), "{line}");
+        }
     }
 
     #[test]
@@ -249,6 +240,24 @@ mod tests {
             "atelier paint",
             "atelier keys create --team t --scope write",
             "atelier keys create --team t --expires-at tomorrow",
+            "atelier keys create --team t --metadata word",
+            "atelier keys rotate key_1 --grace soon",
+            "atelier keys update key_1 --expires-at 2027-01-01 --no-expiry",
+            "atelier teams create a --period year",
+            "atelier teams create a --budget-usd -1",
+            "atelier teams create a --alert-at 101",
+            "atelier teams create a --weight 0",
+            "atelier teams create a --budgets {",
+            "atelier teams update team_1 --budget-usd 5 --no-budget",
+            "atelier users create ann",
+            "atelier users create ann --role king",
+            "atelier audit --limit 0",
+            "atelier accounts add --provider zekron --name b --key-file f --vendor-key k",
+            "atelier usage --verify --reconcile",
+            "atelier usage --csv",
+            "atelier usage --book",
+            "atelier usage --by moon",
+            "atelier backup",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

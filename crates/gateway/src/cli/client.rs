@@ -96,36 +96,102 @@ impl Client {
             .map_err(|_| Failure::failed(format!("{} is not a gateway of Atelier's", self.base)))
     }
 
+    /// Whether its key is a team's, which the administration's routes do not take.
+    pub(super) fn is_a_teams(&self) -> bool {
+        self.key.as_ref().is_some_and(|key| key.expose_secret().starts_with("atl_"))
+    }
+
+    /// As [`url`](Self::url), with a query.
+    fn asking(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Url, Failure> {
+        let mut url = self.url(path)?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Ok(url)
+    }
+
+    pub(super) async fn get(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Value, Failure> {
+        self.value(Method::GET, self.asking(path, query)?, None).await
+    }
+
     pub(super) async fn post(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
         self.value(Method::POST, self.url(path)?, Some(body)).await
+    }
+
+    /// A `POST` that says everything by its address.
+    pub(super) async fn act(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Value, Failure> {
+        self.value(Method::POST, self.asking(path, query)?, None).await
+    }
+
+    pub(super) async fn patch(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
+        self.value(Method::PATCH, self.url(path)?, Some(body)).await
     }
 
     pub(super) async fn delete(&self, path: &[&str]) -> Result<Value, Failure> {
         self.value(Method::DELETE, self.url(path)?, None).await
     }
 
-    /// Every page of a list.
+    /// Every row of a list.
     pub(super) async fn list(
         &self,
         path: &[&str],
         query: &[(&str, &str)],
     ) -> Result<Vec<Value>, Failure> {
         let mut all = Vec::new();
+        self.pages(path, query, usize::MAX, |rows| all.extend(rows)).await?;
+        Ok(all)
+    }
+
+    /// The first rows of a list, `most` at most, handed over page by page.
+    pub(super) async fn pages(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        most: usize,
+        mut take: impl FnMut(Vec<Value>),
+    ) -> Result<(), Failure> {
+        let mut left = most;
         let mut cursor: Option<String> = None;
-        loop {
-            let mut url = self.url(path)?;
+        while left > 0 {
+            let limit = left.min(100).to_string();
+            let mut url = self.asking(path, query)?;
             url.query_pairs_mut()
-                .append_pair("limit", "100")
-                .extend_pairs(query)
+                .append_pair("limit", &limit)
                 .extend_pairs(cursor.iter().map(|cursor| ("cursor", cursor)));
             let mut page = self.value(Method::GET, url, None).await?;
             if let Some(Value::Array(rows)) = page.get_mut("data").map(Value::take) {
-                all.extend(rows);
+                left = left.saturating_sub(rows.len());
+                take(rows);
             }
             match page.get("next_cursor").and_then(Value::as_str) {
                 Some(next) => cursor = Some(next.to_owned()),
-                None => return Ok(all),
+                None => break,
             }
+        }
+        Ok(())
+    }
+
+    /// What lies at a path, piece by piece as it comes.
+    pub(super) async fn stream(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<(), Failure> {
+        let mut response = self.send(Method::GET, self.asking(path, query)?, None).await?;
+        loop {
+            let piece = response.chunk().await;
+            let piece = piece.map_err(|_| Failure::failed("the gateway's answer broke off"))?;
+            let Some(piece) = piece else { return Ok(()) };
+            take(&piece);
         }
     }
 

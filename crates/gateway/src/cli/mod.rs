@@ -3,15 +3,23 @@
 //! Every verb returns what it has to say or a `Failure` with one of the contract's exit codes; only
 //! `output` prints, so that standard output carries results and nothing else.
 
-mod admin;
+mod accounts;
 mod args;
+mod audit;
+mod backup;
 mod client;
 mod failure;
 mod generate;
+mod keys;
 mod output;
 mod place;
+mod reseal;
 mod serve;
+mod show;
 mod target;
+mod teams;
+mod usage;
+mod users;
 mod vendors;
 
 use std::{path::Path, process::ExitCode};
@@ -72,8 +80,14 @@ fn run(cli: Cli, environment: &Environment) -> Result<(), Failure> {
             Command::Generate(work) => Box::pin(generate::generate(&session, work)).await,
             Command::Estimate(work) => Box::pin(generate::estimate(&session, work)).await,
             Command::Vendors(args) => vendors::run(&session, args).await,
-            Command::Teams(args) => admin::teams(&session, args).await,
-            Command::Keys(args) => admin::keys(&session, args).await,
+            Command::Teams(args) => teams::run(&session, *args).await,
+            Command::Keys(args) => keys::run(&session, *args).await,
+            Command::Users(args) => users::run(&session, args).await,
+            Command::Audit(args) => audit::run(&session, args).await,
+            Command::Accounts(args) => accounts::run(&session, args).await,
+            Command::Usage(args) => usage::run(&session, args).await,
+            Command::Backup(args) => Box::pin(backup::backup(&session, args)).await,
+            Command::Restore(args) => Box::pin(backup::restore(&session, args)).await,
         }
     })
 }

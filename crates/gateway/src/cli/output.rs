@@ -22,6 +22,16 @@ pub(super) fn json(value: &Value) {
     if stdout().is_terminal() { line(format_args!("{value:#}")) } else { line(value) }
 }
 
+/// A part of a result that comes in pieces.
+pub(super) fn bytes(bytes: &[u8]) {
+    let _ = stdout().write_all(bytes);
+}
+
+/// What whoever reads results should know besides.
+pub(super) fn note(text: impl Display) {
+    let _ = writeln!(stderr(), "atelier: {text}");
+}
+
 /// What went wrong.
 pub(super) fn failure(failure: &Failure) {
     let _ = writeln!(stderr(), "atelier: {}", failure.message);

@@ -42,7 +42,9 @@ pub use self::{
     providers::{AccountConfig, BaseUrl, LimitOverrides, ProviderConfig},
     section::{Problem, Problems},
 };
-pub(crate) use self::{options::Options, section::no_such_model, summary::Summary};
+pub(crate) use self::{
+    options::Options, providers::AccountError, section::no_such_model, summary::Summary,
+};
 use self::{
     section::{Findings, Section},
     substitute::Scope,
@@ -63,6 +65,8 @@ pub struct Config {
     pub admin_key: Option<SecretString>,
     /// Where things are kept.
     pub storage: Storage,
+    /// How long words and records are kept.
+    pub retention: Retention,
     /// Answers that may be given again.
     pub cache: Cache,
     /// Callers' addresses.
@@ -105,6 +109,18 @@ pub struct Storage {
     pub encryption_key: Option<SecretBox<[u8; 32]>>,
     /// What a commit survives.
     pub durability: Durability,
+}
+
+/// How long words and records are kept; none is for ever. Outputs have [`Storage::asset_ttl`], and the
+/// books are kept for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Prompts, parameters and texts of generations.
+    pub prompts: Option<Duration>,
+    /// Generations themselves; no shorter than their prompts.
+    pub records: Option<Duration>,
+    /// Who changed what.
+    pub audit: Option<Duration>,
 }
 
 /// Answers that may be given again.

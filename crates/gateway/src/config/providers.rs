@@ -6,15 +6,15 @@ use provider::{Limits, RateWindow};
 use secrecy::SecretString;
 
 use super::{
-    options::{ACCOUNTS, Options},
-    section::{Problem, Section},
-    tree::{Node, Shape},
+    options::{ACCOUNTS, Options, OptionsError},
+    section::{Findings, Problem, Section},
+    tree::{Node, Origin, Shape},
     values,
 };
 use crate::registry::{self, Vendor};
 
 /// A vendor's adapter with its accounts.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ProviderConfig {
     /// The name in `provider/model`.
     pub name: String,
@@ -89,6 +89,69 @@ impl LimitOverrides {
     }
 }
 
+/// Why an account cannot be added to a provider: where its settings are wrong, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AccountError {
+    /// `name`, a path below the settings (`plan.images`), or nothing.
+    pub(crate) place: String,
+    /// For people.
+    pub(crate) reason: String,
+}
+
+impl ProviderConfig {
+    /// The same provider with this account alone; its settings are read as the configuration's are.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub(crate) fn with_account(
+        &self,
+        name: &str,
+        key: SecretString,
+        settings: &serde_json::Value,
+    ) -> Result<Self, AccountError> {
+        if !is_name(name) {
+            let reason = NAME.to_owned();
+            return Err(AccountError { place: "name".to_owned(), reason });
+        }
+        let findings = Findings::default();
+        let node = Node::from_json(Origin::File, settings);
+        let mut section = Section::new(String::new(), node, &findings);
+        let limits = read_limits(section.section("limits"));
+        let (rest, _) = section.into_rest();
+        if let Some(problem) = findings.into_list().into_iter().next() {
+            return Err(AccountError { place: problem.key, reason: problem.reason });
+        }
+        let mut options = self.options.clone();
+        options.node.remove(ACCOUNTS);
+        if let (Shape::Table(entries), Shape::Table(given)) = (&mut options.node.shape, &rest.shape)
+            && !given.is_empty()
+        {
+            let accounts = Shape::Table(vec![(name.to_owned(), rest)]);
+            entries.push((ACCOUNTS.to_owned(), Node { origin: Origin::File, shape: accounts }));
+        }
+        (self.vendor.check)(&options).map_err(|wrong| self.account_error(name, &wrong))?;
+        let accounts = vec![AccountConfig { name: name.to_owned(), key, limits }];
+        Ok(Self { accounts, options, ..self.clone() })
+    }
+
+    /// What is wrong with an account, told from its settings and not from the whole configuration.
+    pub(crate) fn account_error(&self, name: &str, wrong: &OptionsError) -> AccountError {
+        let inside = format!("{ACCOUNTS}.{name}.");
+        let whole = format!("{}.{inside}", self.options.path);
+        let reason = wrong.reason.replace(&whole, "");
+        if let Some(place) = wrong.key.strip_prefix(&whole) {
+            return AccountError { place: place.to_owned(), reason };
+        }
+        // An adapter that refuses values says itself where they are.
+        match reason.strip_prefix(&inside).and_then(|rest| rest.split_once(": ")) {
+            Some((place, reason)) => {
+                AccountError { place: place.to_owned(), reason: reason.to_owned() }
+            }
+            None => AccountError { place: String::new(), reason },
+        }
+    }
+}
+
 /// Every provider that makes sense; what does not is a problem.
 pub(super) fn read(section: Section<'_>) -> Vec<ProviderConfig> {
     section.named().into_iter().filter_map(|(name, section)| read_one(&name, section)).collect()
@@ -96,7 +159,7 @@ pub(super) fn read(section: Section<'_>) -> Vec<ProviderConfig> {
 
 fn read_one(name: &str, mut section: Section<'_>) -> Option<ProviderConfig> {
     if !is_name(name) {
-        section.problem("", "a name has letters, digits, `-` and `_` only");
+        section.problem("", NAME);
         return None;
     }
     let path = section.path_of("");
@@ -146,7 +209,7 @@ fn read_accounts(
     let (mut accounts, mut options) = (Vec::new(), Vec::new());
     for (name, mut section) in named {
         if !is_name(&name) {
-            section.problem("", "a name has letters, digits, `-` and `_` only");
+            section.problem("", NAME);
             continue;
         }
         let limits = read_limits(section.section("limits"));
@@ -191,6 +254,9 @@ fn read_limits(mut section: Section<'_>) -> LimitOverrides {
     section.finish();
     limits
 }
+
+/// What a name of a provider or an account is.
+const NAME: &str = "a name has letters, digits, `-` and `_` only";
 
 fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');

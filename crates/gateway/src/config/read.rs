@@ -6,7 +6,7 @@ use records::sqlite::Durability;
 use routing::Policy;
 
 use super::{
-    Cache, CacheScope, Config, Fetch, Routing, Server, Storage, models, providers,
+    Cache, CacheScope, Config, Fetch, Retention, Routing, Server, Storage, models, providers,
     section::Section, values,
 };
 
@@ -18,6 +18,7 @@ pub(super) fn whole(mut root: Section<'_>, folder: &Path) -> Option<Config> {
     let admin_key = admin.secret("key", Ok);
     admin.finish();
     let storage = read_storage(root.section("storage"), folder, &mut warnings);
+    let retention = read_retention(root.section("retention"));
     let cache = read_cache(root.section("cache"));
     let fetch = read_fetch(root.section("fetch"));
     let providers = providers::read(root.section("providers"));
@@ -29,6 +30,7 @@ pub(super) fn whole(mut root: Section<'_>, folder: &Path) -> Option<Config> {
         server: server?,
         admin_key,
         storage: storage?,
+        retention: retention?,
         cache: cache?,
         fetch: fetch?,
         providers,
@@ -106,6 +108,21 @@ fn read_storage(
         encryption_key,
         durability: durability?,
     })
+}
+
+fn read_retention(mut section: Section<'_>) -> Option<Retention> {
+    let prompts = section.value("prompts", values::span_or_never);
+    let records = section.value("records", values::span_or_never);
+    let audit = section.value("audit", values::span_or_never);
+    let (prompts, records, audit) = (prompts?, records?, audit?);
+    let too_long = records.is_some_and(|records| prompts.is_none_or(|prompts| prompts > records));
+    if too_long {
+        let reason = "prompts are part of the records: they cannot be kept longer than \
+                      `retention.records`";
+        section.problem("prompts", reason);
+    }
+    section.finish();
+    Some(Retention { prompts, records, audit })
 }
 
 fn read_cache(mut section: Section<'_>) -> Option<Cache> {

@@ -16,8 +16,8 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     origin: Origin,
-    key: String,
-    reason: String,
+    pub(crate) key: String,
+    pub(crate) reason: String,
 }
 
 impl Problem {

@@ -1,6 +1,6 @@
 //! What `check` shows of a good configuration: enough to recognise it, and no secret.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use records::sqlite::Durability;
 
@@ -11,7 +11,7 @@ pub(crate) struct Summary<'a>(pub(crate) &'a Config);
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Config { server, storage, cache, fetch, routing, .. } = self.0;
+        let Config { server, storage, retention, cache, fetch, routing, .. } = self.0;
         let span = humantime::format_duration;
         let set = |is_set: bool| if is_set { "set" } else { "made at the first start" };
         writeln!(f, "server     listens on {}", server.listen)?;
@@ -38,6 +38,17 @@ impl fmt::Display for Summary<'_> {
             span(storage.asset_ttl)
         )?;
         writeln!(f, "           encryption key {}", set(storage.encryption_key.is_some()))?;
+        let kept = |period: Option<_>| match period {
+            Some(period) => format!("for {}", days(period)),
+            None => "for ever".to_owned(),
+        };
+        writeln!(f, "retention  prompts {}", kept(retention.prompts))?;
+        writeln!(
+            f,
+            "           records {}, audit {}",
+            kept(retention.records),
+            kept(retention.audit)
+        )?;
         let scope = match cache.scope {
             CacheScope::Team => "per team",
             CacheScope::Global => "global",
@@ -57,6 +68,14 @@ impl fmt::Display for Summary<'_> {
         )?;
         self.vendors(f)?;
         write!(f, "routing    {}, {} attempts", routing.policy.as_str(), routing.attempts)
+    }
+}
+
+/// Long spans in days, as people write them: a month has no fixed length.
+fn days(period: Duration) -> String {
+    match period.as_secs() {
+        seconds if seconds.is_multiple_of(86_400) => format!("{} days", seconds / 86_400),
+        _ => humantime::format_duration(period).to_string(),
     }
 }
 

@@ -36,6 +36,10 @@ fn an_empty_file_has_the_contracts_defaults() {
     assert_eq!(config.storage.assets, Path::new("/etc/data/assets"));
     assert_eq!(config.storage.asset_ttl, Duration::from_secs(30 * 86_400));
     assert_eq!(config.storage.durability, Durability::Full);
+    let days = |days: u64| Some(Duration::from_secs(days * 86_400));
+    let retention = Retention { prompts: days(90), records: days(400), audit: days(730) };
+    assert_eq!(config.retention, retention);
+    assert!(config.server.trusted_proxies.is_empty());
     assert_eq!(config.cache.memory, 256 << 20);
     assert_eq!(config.fetch.max_bytes, 32 << 20);
     assert_eq!((config.routing.policy, config.routing.attempts), (Policy::Cost, 3));
@@ -119,7 +123,8 @@ fn a_real_vendor_needs_a_key_and_gets_its_own_limits() {
                 { main: { key: K, limits: { requests_per_minute: 6, requests_per_hour: 9 } } } } }";
     let config = load(&real.replace('K', "zk_real")).unwrap();
     let market = market(&config).unwrap();
-    let limits = &market.vendor("zekron").unwrap().accounts[0].limits;
+    let accounts = market.vendor("zekron").unwrap().accounts();
+    let limits = &accounts[0].limits;
     let calls: Vec<u32> = limits.windows.iter().map(|window| window.calls).collect();
     assert_eq!((calls, limits.concurrent), (vec![6, 9], Some(5)));
     insta::assert_snapshot!(told(&real.replace('K', "''")), @"/etc/gateway.yaml: providers.zekron.accounts.main.key: is empty; a vendor that is not simulated needs a key");
@@ -275,10 +280,32 @@ fn no_secret_is_ever_shown() {
                    a commit survives a power cut
                    assets /etc/data/assets, kept for 30days
                    encryption key set
+        retention  prompts for 90 days
+                   records for 400 days, audit for 730 days
         cache      1day, per team, 256MiB
         fetch      public addresses and nothing else, up to 32MiB within 20s
         provider   zekron: https://api.zekron.codes, accounts main
         model      photo: image (default): zekron/zekron-image-1
         routing    cost, 3 attempts
         "#);
+}
+
+#[test]
+fn retention_is_a_period_or_never_and_prompts_go_first() {
+    let never = load("retention: { prompts: never, records: never, audit: never }").unwrap();
+    let none = Retention { prompts: None, records: None, audit: None };
+    assert_eq!(never.retention, none);
+    assert_eq!(
+        load("retention: { prompts: 400d }").unwrap().retention.prompts,
+        Some(Duration::from_secs(400 * 86_400))
+    );
+    for (text, wanted) in [
+        ("retention: { records: 30d }", "retention.prompts: prompts are part of the records"),
+        ("retention: { prompts: never }", "retention.prompts: prompts are part of the records"),
+        ("retention: { audit: 0s }", "retention.audit: `0s` must be more than nothing"),
+        ("retention: { audit: soon }", "retention.audit: `soon` is neither `never` nor a span"),
+        ("retention: { prompt: 30d }", "the nearest is `retention.prompts`"),
+    ] {
+        assert!(told(text).contains(wanted), "{text}: {}", told(text));
+    }
 }

@@ -98,12 +98,27 @@ impl Node {
         Ok(Self { origin, shape: Shape::Table(entries.collect()) })
     }
 
-    fn from_value(origin: Origin, value: Value) -> Self {
-        let plain = |text: String| Shape::Scalar {
-            as_written: text.clone(),
-            text,
-            written: Written::Plain,
+    /// A JSON value.
+    pub(crate) fn from_json(origin: Origin, value: &serde_json::Value) -> Self {
+        use serde_json::Value;
+        let shape = match value {
+            Value::Null => Shape::Nothing,
+            Value::String(text) => return Self::text(origin, text),
+            Value::Bool(value) => plain(value.to_string()),
+            Value::Number(value) => plain(value.to_string()),
+            Value::Array(values) => {
+                Shape::List(values.iter().map(|value| Self::from_json(origin, value)).collect())
+            }
+            Value::Object(entries) => {
+                let entry =
+                    |(key, value): (&String, &Value)| (key.clone(), Self::from_json(origin, value));
+                Shape::Table(entries.iter().map(entry).collect())
+            }
         };
+        Self { origin, shape }
+    }
+
+    fn from_value(origin: Origin, value: Value) -> Self {
         let shape = match value.kind {
             ValueKind::Nil => Shape::Nothing,
             ValueKind::String(text) => return Self::text(origin, &text),
@@ -188,6 +203,11 @@ impl Node {
             Shape::Table(_) => "a table",
         }
     }
+}
+
+/// A number or boolean.
+fn plain(text: String) -> Shape {
+    Shape::Scalar { as_written: text.clone(), text, written: Written::Plain }
 }
 
 /// Whether a document has no content: comments, markers and white space only.

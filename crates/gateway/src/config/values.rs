@@ -35,6 +35,18 @@ pub(super) fn some_span(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A span that is not nothing, or `never`.
+pub(super) fn span_or_never(text: &str) -> Result<Option<Duration>, String> {
+    if text == "never" {
+        return Ok(None);
+    }
+    let not_either = |reason: String| match reason.strip_prefix("is not a span of time") {
+        Some(_) => "is neither `never` nor a span of time such as `24h` or `90d`".to_owned(),
+        None => reason,
+    };
+    some_span(text).map(Some).map_err(not_either)
+}
+
 const UNITS: [(&str, u64); 9] = [
     ("", 1),
     ("B", 1),
@@ -137,6 +149,11 @@ mod tests {
             assert!(span(bad).is_err(), "{bad}");
         }
         assert!(span("0s").is_ok() && some_span("0s").is_err());
+        assert_eq!(span_or_never("never"), Ok(None));
+        assert_eq!(span_or_never("90d"), Ok(Some(Duration::from_secs(90 * 86_400))));
+        for bad in ["0s", "Never", "", "11y"] {
+            assert!(span_or_never(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

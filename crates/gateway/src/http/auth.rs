@@ -1,10 +1,13 @@
 //! Who asks.
 
 use actix_web::{HttpMessage, HttpRequest, http::header};
-use engine::{Caller, Code, Refusal};
+use engine::{
+    Caller, Code, Refusal,
+    keys::{Actor, Right},
+};
 use records::Scope;
 
-use super::{State, envelope::OfTeam, error::Result};
+use super::{State, client, envelope::OfTeam, error::Result};
 
 /// The team that asks, if its key is good for `scope`.
 pub(super) async fn caller(request: &HttpRequest, state: &State, scope: Scope) -> Result<Caller> {
@@ -15,23 +18,38 @@ pub(super) async fn caller(request: &HttpRequest, state: &State, scope: Scope) -
 
 /// The team that asks, whatever its key is good for.
 pub(super) async fn any_caller(request: &HttpRequest, state: &State) -> Result<Caller> {
-    let caller = state.engine.keys().authenticate(bearer(request)?).await?;
+    let from = client::address(request, state);
+    let caller = state.engine.keys().authenticate(bearer(request)?, from).await?;
     request.extensions_mut().insert(OfTeam(std::sync::Arc::clone(&caller.team)));
     Ok(caller)
 }
 
-/// Refuses everybody but the operator.
+/// The operator that asks, whatever they may do: who holds the configured key, or a user's.
 ///
 /// # Errors
 /// `forbidden` for a team's key: who holds one may know that it is not the right one here.
-pub(super) async fn admin(request: &HttpRequest, state: &State) -> Result<()> {
-    let key = bearer(request)?;
+pub(super) async fn administrator(request: &HttpRequest, state: &State) -> Result<Actor> {
+    let from = client::address(request, state);
     let keys = state.engine.keys();
-    if keys.is_admin(&state.admin, key) {
-        return Ok(());
-    }
-    keys.authenticate(key).await?;
-    Err(Refusal::new(Code::Forbidden, "this takes the admin key").into())
+    Ok(keys.administrator(&state.admin, bearer(request)?, from).await?)
+}
+
+/// The operator that asks, if they have this right.
+///
+/// # Errors
+/// As [`administrator`]; `forbidden` where their role has not the right.
+pub(super) async fn operator(request: &HttpRequest, state: &State, right: Right) -> Result<Actor> {
+    let actor = administrator(request, state).await?;
+    actor.needs(right)?;
+    Ok(actor)
+}
+
+/// The operator that asks, if they may look at teams and keys: a team's admin at those of that team, which
+/// [`Actor::of_team`] names; everybody else needs the right to read.
+pub(super) async fn reader(request: &HttpRequest, state: &State) -> Result<Actor> {
+    let actor = administrator(request, state).await?;
+    actor.needs(if actor.of_team().is_some() { Right::Keys } else { Right::Read })?;
+    Ok(actor)
 }
 
 fn bearer(request: &HttpRequest) -> Result<&str> {

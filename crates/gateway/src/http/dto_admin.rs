@@ -1,12 +1,21 @@
-//! Teams, keys and ledger entries as operators see them.
+//! Teams, keys and operators as operators see them.
 
-use coordination::{GuardLoad, LotLoad};
-use engine::{AccountLoad, Key, LedgerEntry, Scope, Team};
-use provider::{Kind, MicroUsd, Timestamp};
-use serde::Serialize;
-use utoipa::ToSchema;
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
-use super::fields::words;
+use engine::{Key, Scope, Team};
+use provider::Timestamp;
+use records::{Role, User};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use utoipa::{
+    ToSchema,
+    openapi::{RefOr, Schema},
+};
+
+use super::{
+    dto_rules::{BudgetsDto, LimitsDto},
+    dto_standing::StandingDto,
+    fields::words,
+};
 
 /// A team.
 #[derive(Serialize, ToSchema)]
@@ -18,6 +27,14 @@ pub(super) struct TeamDto<'a> {
     name: &'a str,
     /// Models and aliases it may ask for; empty means all.
     models: &'a [String],
+    /// What it may spend; `null`: without limit.
+    budget: Option<BudgetsDto>,
+    /// How fast it may ask.
+    limits: LimitsDto,
+    /// Its share of scarce slots beside other teams'; `null` is 1.
+    weight: Option<u32>,
+    /// Where its days, weeks and months begin; `null` is UTC.
+    time_zone: Option<&'a str>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -31,6 +48,10 @@ impl<'a> From<&'a Team> for TeamDto<'a> {
             object: "team",
             name: &team.name,
             models: &team.models,
+            budget: BudgetsDto::of(&team.rules.budgets),
+            limits: LimitsDto::from(&team.rules.limits),
+            weight: team.rules.weight,
+            time_zone: team.rules.time_zone.as_deref(),
             created_at: team.created_at,
             revoked_at: team.revoked_at,
         }
@@ -53,6 +74,21 @@ impl<'a> NewTeamDto<'a> {
     }
 }
 
+/// A team and how its budgets stand.
+#[derive(Serialize, ToSchema)]
+pub(super) struct OneTeamDto<'a> {
+    #[serde(flatten)]
+    facts: TeamDto<'a>,
+    /// Each of its budgets, the tightest first; `null` for who may not read money.
+    standing: Option<Vec<StandingDto>>,
+}
+
+impl<'a> OneTeamDto<'a> {
+    pub(super) fn new(team: &'a Team, standing: Option<Vec<StandingDto>>) -> Self {
+        Self { facts: TeamDto::from(team), standing }
+    }
+}
+
 /// A key, without its text.
 #[derive(Serialize, ToSchema)]
 pub(super) struct KeyDto<'a> {
@@ -69,12 +105,23 @@ pub(super) struct KeyDto<'a> {
     scopes: &'a [Scope],
     /// Models and aliases it may ask for; empty means all of the team's.
     models: &'a [String],
+    /// What it may spend of the team's; `null`: as much as the team.
+    budget: Option<BudgetsDto>,
+    /// How fast it may ask, beside the team's limits.
+    limits: LimitsDto,
+    /// The networks that it may be used from; empty means all.
+    allowed_ips: &'a [String],
+    /// The operator's own words.
+    metadata: &'a BTreeMap<String, String>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
     revoked_at: Option<Timestamp>,
+    /// To the minute.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_used_at: Option<Timestamp>,
 }
 
 impl<'a> From<&'a Key> for KeyDto<'a> {
@@ -87,9 +134,14 @@ impl<'a> From<&'a Key> for KeyDto<'a> {
             prefix: &key.prefix,
             scopes: &key.scopes,
             models: &key.models,
+            budget: BudgetsDto::of(&key.rules.budgets),
+            limits: LimitsDto::from(&key.rules.limits),
+            allowed_ips: &key.networks,
+            metadata: &key.metadata,
             created_at: key.created_at,
             expires_at: key.expires_at,
             revoked_at: key.revoked_at,
+            last_used_at: key.last_used_at,
         }
     }
 }
@@ -110,192 +162,92 @@ impl<'a> NewKeyDto<'a> {
     }
 }
 
-/// One credential at a provider, as it is now.
+/// A key and how its budgets stand.
 #[derive(Serialize, ToSchema)]
-pub(super) struct AccountDto {
-    /// The same for as long as the configuration names it.
-    #[schema(example = "acct_3f0c5b1e9a7d42688c1f0a9b7e")]
-    id: String,
-    /// `account`
+pub(super) struct OneKeyDto<'a> {
+    #[serde(flatten)]
+    facts: KeyDto<'a>,
+    /// Each of its budgets and its team's, the tightest first; `null` for who may not read money.
+    standing: Option<Vec<StandingDto>>,
+}
+
+impl<'a> OneKeyDto<'a> {
+    pub(super) fn new(key: &'a Key, standing: Option<Vec<StandingDto>>) -> Self {
+        Self { facts: KeyDto::from(key), standing }
+    }
+}
+
+/// An operator, without the text of their key.
+#[derive(Serialize, ToSchema)]
+pub(super) struct UserDto<'a> {
+    #[schema(example = "usr_01k9x0s7n2m4p6q8r0t2v4w6y8")]
+    id: &'a str,
+    /// `user`
     object: &'static str,
-    provider: String,
-    name: String,
-    /// Whether it takes work.
-    available: bool,
-    /// Why it takes none, where it does not.
-    hold: Option<HoldDto>,
-    /// What is wrong with it though it takes work.
-    warnings: Vec<String>,
-    /// As the provider last told it.
-    #[schema(value_type = Option<String>, example = "9.973300")]
-    balance_usd: Option<MicroUsd>,
-    /// Its prepaid units, a line for every limit.
-    allowances: Vec<AllowanceDto>,
-    /// The limits in use.
-    limits: LimitsDto,
-    /// How near it is to being suspended for rejected work, where its provider does that.
-    safety: Option<SafetyDto>,
-    /// Calls at the provider now.
-    in_flight: u32,
-    /// Calls that wait for their turn there.
-    waiting: usize,
-}
-
-/// Prepaid units of one kind.
-#[derive(Serialize, ToSchema)]
-struct AllowanceDto {
-    #[schema(value_type = String, example = "video")]
-    kind: Kind,
-    /// `day` or `month`, UTC.
-    window: &'static str,
-    limit: u32,
-    /// Used, in flight, in doubt, and (of the month) used elsewhere with the same key.
-    used: u32,
-    remaining: u32,
+    name: &'a str,
+    #[schema(schema_with = role_schema)]
+    role: Role,
+    /// Whose, of a team's admin.
+    team_id: Option<&'a str>,
+    /// The first characters of the key, to tell keys apart.
+    prefix: &'a str,
     #[schema(value_type = String, format = DateTime)]
-    resets_at: Timestamp,
-    /// Spent this month on units past the allowance.
-    #[schema(value_type = Option<String>)]
-    overage_spent_usd: Option<MicroUsd>,
-    /// What may still be spent on them, carried over from earlier months too.
-    #[schema(value_type = Option<String>)]
-    overage_left_usd: Option<MicroUsd>,
-}
-
-/// Limits in use.
-#[derive(Serialize, ToSchema)]
-struct LimitsDto {
-    /// Jobs or requests at once.
-    concurrent: Option<u32>,
-    /// Requests counted within the longest sliding window.
-    in_window: u32,
-}
-
-/// The record of rejections within the provider's window.
-#[derive(Serialize, ToSchema)]
-struct SafetyDto {
-    attempts: u32,
-    rejected: u32,
-    in_flight: u32,
-    /// Teams whose work it does not take for now.
-    stopped_teams: Vec<StoppedTeamDto>,
-}
-
-/// A team that an account takes no work of.
-#[derive(Serialize, ToSchema)]
-struct StoppedTeamDto {
-    team: String,
-    #[schema(value_type = String, format = DateTime)]
-    until: Timestamp,
-}
-
-/// Why an account takes no work.
-#[derive(Serialize, ToSchema)]
-struct HoldDto {
-    #[schema(schema_with = reason_schema)]
-    reason: &'static str,
-    /// When it ends, where it ends by itself.
+    created_at: Timestamp,
     #[schema(value_type = Option<String>, format = DateTime)]
-    until: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    revoked_at: Option<Timestamp>,
+    /// To the minute.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_used_at: Option<Timestamp>,
 }
 
-fn reason_schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-    words(&["balance", "allowance", "credential", "suspended", "safety", "operator"])
-}
-
-impl From<&LotLoad> for AllowanceDto {
-    fn from(lot: &LotLoad) -> Self {
+impl<'a> From<&'a User> for UserDto<'a> {
+    fn from(user: &'a User) -> Self {
         Self {
-            kind: lot.kind,
-            window: lot.window.as_str(),
-            limit: lot.limit,
-            used: lot.used,
-            remaining: lot.remaining,
-            resets_at: lot.resets_at,
-            overage_spent_usd: lot.overage.as_ref().map(|overage| overage.spent),
-            overage_left_usd: lot.overage.as_ref().map(|overage| overage.left),
+            id: &user.id,
+            object: "user",
+            name: &user.name,
+            role: user.role,
+            team_id: user.team.as_deref(),
+            prefix: &user.prefix,
+            created_at: user.created_at,
+            expires_at: user.expires_at,
+            revoked_at: user.revoked_at,
+            last_used_at: user.last_used_at,
         }
     }
 }
 
-impl From<&GuardLoad> for SafetyDto {
-    fn from(load: &GuardLoad) -> Self {
-        let stopped = |(team, until): &(String, Timestamp)| StoppedTeamDto {
-            team: team.clone(),
-            until: *until,
-        };
-        Self {
-            attempts: load.attempts,
-            rejected: load.rejected,
-            in_flight: load.in_flight,
-            stopped_teams: load.stopped_teams.iter().map(stopped).collect(),
-        }
-    }
-}
-
-impl From<&AccountLoad> for AccountDto {
-    fn from(load: &AccountLoad) -> Self {
-        let hold = load.hold.as_ref();
-        Self {
-            id: account_id(&load.provider, &load.account),
-            object: "account",
-            provider: load.provider.clone(),
-            name: load.account.clone(),
-            available: hold.is_none(),
-            hold: hold.map(|hold| HoldDto { reason: hold.reason.as_str(), until: hold.until }),
-            warnings: load.warnings.clone(),
-            balance_usd: load.balance,
-            allowances: load.allowances.iter().map(AllowanceDto::from).collect(),
-            limits: LimitsDto { concurrent: load.slots, in_window: load.calls_in_window },
-            safety: load.safety.as_ref().map(SafetyDto::from),
-            in_flight: load.in_flight,
-            waiting: load.waiting,
-        }
-    }
-}
-
-/// An account of the configuration has no id of its own: it is made from its names.
-pub(super) fn account_id(provider: &str, account: &str) -> String {
-    let hash = blake3::hash(format!("{provider}/{account}").as_bytes()).to_hex();
-    format!("acct_{}", &hash[..26])
-}
-
-/// One side of a booking.
+/// An operator, with the text of their key this once.
 #[derive(Serialize, ToSchema)]
-pub(super) struct LedgerDto<'a> {
-    id: String,
-    /// What belongs together; its entries add up to zero.
-    transaction: &'a str,
-    #[schema(value_type = String, format = DateTime)]
-    at: Timestamp,
-    /// `team:ID` or `provider:NAME/ACCOUNT`
-    account: &'a str,
-    /// Signed.
-    #[schema(value_type = String, example = "0.026700")]
-    amount_usd: MicroUsd,
-    kind: &'a str,
-    team: &'a str,
+pub(super) struct NewUserDto<'a> {
+    #[serde(flatten)]
+    facts: UserDto<'a>,
+    /// The key itself; it cannot be told again.
+    #[schema(example = "adm_...")]
     key: &'a str,
-    provider: &'a str,
-    /// `provider/model`
-    model: &'a str,
-    generation: &'a str,
 }
 
-impl<'a> From<&'a LedgerEntry> for LedgerDto<'a> {
-    fn from(entry: &'a LedgerEntry) -> Self {
-        Self {
-            id: entry.id.to_string(),
-            transaction: &entry.transaction,
-            at: entry.at,
-            account: &entry.account,
-            amount_usd: entry.amount,
-            kind: &entry.kind,
-            team: &entry.team,
-            key: &entry.key,
-            provider: &entry.provider,
-            model: &entry.model,
-            generation: &entry.generation,
-        }
+impl<'a> NewUserDto<'a> {
+    pub(super) fn new(user: &'a User, text: &'a str) -> Self {
+        Self { facts: UserDto::from(user), key: text }
+    }
+}
+
+/// The roles, as a schema.
+pub(super) fn role_schema() -> RefOr<Schema> {
+    words(&Role::ALL.map(Role::as_str))
+}
+
+/// A span of time such as `24h`.
+pub(super) struct SpanField(pub(super) Duration);
+
+impl<'de> Deserialize<'de> for SpanField {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        let span = humantime::parse_duration(&text)
+            .map_err(|_| de::Error::custom("it is no span of time such as `24h`, `15m` or `0s`"))?;
+        Ok(Self(span))
     }
 }

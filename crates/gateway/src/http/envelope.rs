@@ -32,6 +32,7 @@ use super::{
     State,
     error::{self, Refused, refusal_of_status},
     request_id::{RequestId, X_REQUEST_ID},
+    standing::Standing,
 };
 
 /// The pattern of the route that took a request, put there by the route table.
@@ -124,6 +125,10 @@ impl Seen {
     fn finish(&self, state: &State, response: ServiceResponse) -> ServiceResponse {
         let mut response = self.shape(response);
         response.headers_mut().insert(X_REQUEST_ID, self.id.header());
+        let standing = response.request().extensions_mut().remove::<Standing>();
+        if let Some(standing) = standing {
+            standing.write(response.headers_mut());
+        }
         let pattern = response.request().app_data::<RoutePattern>();
         let route = pattern.map_or(UNMATCHED, |pattern| pattern.0);
         let team = response.request().extensions().get::<OfTeam>().cloned();

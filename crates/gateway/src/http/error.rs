@@ -7,13 +7,23 @@
 use std::fmt;
 
 use actix_web::{
-    HttpResponse, ResponseError,
-    http::{StatusCode, header},
+    HttpResponse, HttpResponseBuilder, ResponseError,
+    http::{
+        StatusCode,
+        header::{self, HeaderName},
+    },
 };
 use engine::{Code, Refusal};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+
+use super::standing;
+
+/// Generations that may be under way at once, where that is what was reached.
+const LIMIT_CONCURRENT: HeaderName = HeaderName::from_static("x-ratelimit-limit-concurrent");
+/// How many more of them may be: none.
+const LEFT_CONCURRENT: HeaderName = HeaderName::from_static("x-ratelimit-remaining-concurrent");
 
 /// The result of a handler.
 pub(super) type Result<T = HttpResponse, E = ApiError> = std::result::Result<T, E>;
@@ -79,6 +89,8 @@ impl fmt::Display for ApiError {
     }
 }
 
+impl std::error::Error for ApiError {}
+
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         self.0.status
@@ -90,6 +102,9 @@ impl ResponseError for ApiError {
             // Rounded up: who comes back at the second told must not be early.
             let seconds = after.as_millis().div_ceil(1000).max(1);
             builder.insert_header((header::RETRY_AFTER, seconds.to_string()));
+        }
+        if let Some(limit) = self.0.refusal.limit {
+            tell_limit(&mut builder, &self.0.refusal, limit);
         }
         if self.0.status == StatusCode::UNAUTHORIZED {
             builder.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
@@ -103,6 +118,21 @@ impl ResponseError for ApiError {
         let mut response = builder.finish();
         response.extensions_mut().insert(Refused(self.0.refusal.clone()));
         response
+    }
+}
+
+/// Tells which limit was reached, and when there is room again.
+fn tell_limit(builder: &mut HttpResponseBuilder, refusal: &Refusal, limit: u32) {
+    if refusal.code == Code::ConcurrencyExceeded {
+        builder.insert_header((LIMIT_CONCURRENT, limit.to_string()));
+        builder.insert_header((LEFT_CONCURRENT, "0"));
+        return;
+    }
+    builder.insert_header((standing::LIMIT, limit.to_string()));
+    builder.insert_header((standing::LEFT, "0"));
+    if let Some(after) = refusal.retry_after {
+        let seconds = after.as_millis().div_ceil(1000).max(1);
+        builder.insert_header((standing::RESET, format!("{seconds}s")));
     }
 }
 

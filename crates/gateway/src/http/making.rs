@@ -2,10 +2,10 @@
 
 use std::fmt::Display;
 
-use actix_web::HttpRequest;
+use actix_web::{HttpMessage as _, HttpRequest};
 use engine::{Caller, Done, Started};
 
-use super::{State, dto_request::Draft, error::Result, idempotency, inputs};
+use super::{State, dto_request::Draft, error::Result, idempotency, inputs, standing::Standing};
 
 /// Starts what a draft asks for. `surface` is what decides the answer beside the request.
 ///
@@ -20,7 +20,9 @@ pub(super) async fn start(
 ) -> Result<Started> {
     let asked = complete(state, caller, draft).await?;
     let key = idempotency::key(request.headers(), &asked, &surface)?;
-    Ok(state.engine.start(caller, asked, key).await?)
+    let started = state.engine.start(caller, asked, key).await;
+    stand(request, state, caller).await;
+    Ok(started?)
 }
 
 /// Starts a complete request and waits for its end, as long as a request may wait.
@@ -36,7 +38,25 @@ pub(super) async fn make(
 ) -> Result<(Started, Done)> {
     let key = idempotency::key(request.headers(), &asked, &surface)?;
     let until = state.engine.clock().now().plus(state.limits.request_timeout);
-    Ok(state.engine.make(caller, asked, key, until).await?)
+    let made = state.engine.make(caller, asked, key, until).await;
+    stand(request, state, caller).await;
+    Ok(made?)
+}
+
+/// Notes for the answer's headers how the caller's budgets and limits stand, where there are any.
+async fn stand(request: &HttpRequest, state: &State, caller: &Caller) {
+    let engine = &state.engine;
+    let mut standing = Standing::default();
+    if let Some(pace) = engine.pace_of(caller).await {
+        standing.pace(pace, engine.clock().now());
+    }
+    match engine.budgets_of(caller).await {
+        Ok(budgets) => standing.budgets(&budgets),
+        Err(error) => tracing::warn!(%error, "how the budgets stand cannot be read"),
+    }
+    if !standing.is_empty() {
+        request.extensions_mut().insert(standing);
+    }
 }
 
 /// The request with its inputs kept and its webhook's address checked.

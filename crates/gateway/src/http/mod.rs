@@ -17,19 +17,27 @@
 
 mod accounts;
 mod admin;
+mod admin_keys;
 mod assets;
+mod audit;
 mod auth;
 mod body;
 mod chat;
+mod client;
 mod counterparts;
+mod dto_accounts;
 mod dto_admin;
+mod dto_books;
 mod dto_capabilities;
 mod dto_chat;
 mod dto_generation;
 mod dto_images;
 mod dto_models;
+mod dto_reconciliation;
 mod dto_request;
+mod dto_rules;
 mod dto_speech;
+mod dto_standing;
 mod dto_video;
 mod dto_webhook;
 mod envelope;
@@ -44,21 +52,29 @@ mod idempotency;
 mod images;
 mod inputs;
 mod json;
+mod ledger;
 mod making;
 mod messages;
 mod models;
 mod multipart;
 mod openapi;
 mod ops;
+mod patch;
 mod pictures;
+mod plan_fees;
 mod progress;
 mod query;
+mod reconciliation;
 mod request_id;
 mod speech;
+mod spend;
+mod standing;
 mod state;
+mod teams;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod users;
 mod videos;
 mod webhooks;
 
@@ -117,15 +133,29 @@ const ROUTES: &[Endpoint] = routes! {
     "/v1/models" => { GET models::list }
     "/v1/models/{id:.*}" as "/v1/models/{id}" => { GET models::get }
     "/v1/usage" => { GET usage::usage }
-    "/admin/v1/teams" => { POST admin::create_team, GET admin::list_teams }
-    "/admin/v1/teams/{id}" => { DELETE admin::delete_team }
+    "/admin/v1/teams" => { POST teams::create, GET teams::list }
+    "/admin/v1/teams/{id}" => { GET teams::get, PATCH teams::update, DELETE teams::delete }
+    "/admin/v1/teams/{id}/erase" => { POST teams::erase }
     "/admin/v1/teams/{id}/webhook-secret" => { POST webhooks::renew_secret }
-    "/admin/v1/keys" => { POST admin::create_key, GET admin::list_keys }
-    "/admin/v1/keys/{id}" => { DELETE admin::delete_key }
-    "/admin/v1/accounts" => { GET accounts::list }
+    "/admin/v1/keys" => { POST admin_keys::create, GET admin_keys::list }
+    "/admin/v1/keys/{id}" => {
+        GET admin_keys::get, PATCH admin_keys::update, DELETE admin_keys::delete
+    }
+    "/admin/v1/keys/{id}/rotate" => { POST admin_keys::rotate }
+    "/admin/v1/users" => { POST users::create, GET users::list }
+    "/admin/v1/users/{id}" => { DELETE users::delete }
+    "/admin/v1/users/{id}/rotate" => { POST users::rotate }
+    "/admin/v1/audit" => { GET audit::list }
+    "/admin/v1/accounts" => { POST accounts::create, GET accounts::list }
+    "/admin/v1/accounts/{id}" => {
+        GET accounts::get, PATCH accounts::update, DELETE accounts::delete
+    }
     "/admin/v1/accounts/{id}/rotate" => { POST accounts::rotate }
     "/admin/v1/models" => { GET models::list_offers }
-    "/admin/v1/ledger" => { GET admin::ledger }
+    "/admin/v1/ledger" => { GET ledger::list }
+    "/admin/v1/ledger/reconciliation" => { GET reconciliation::compare, POST reconciliation::book }
+    "/admin/v1/ledger/verify" => { GET ledger::verify }
+    "/admin/v1/usage" => { GET spend::spend }
     "/admin/v1/webhooks" => { GET webhooks::list }
     "/admin/v1/webhooks/{id}/redeliver" => { POST webhooks::redeliver }
     "/healthz" => { GET ops::healthz }

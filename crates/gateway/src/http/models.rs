@@ -4,7 +4,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Path},
 };
-use engine::{Caller, Code, Engine, Refusal};
+use engine::{Caller, Code, Engine, Refusal, keys::Right};
 
 use super::{
     State, auth,
@@ -64,7 +64,7 @@ async fn find(engine: &Engine, id: &str) -> Option<ModelDto> {
     responses((status = 200, description = "All of them", body = List<OfferDto>),
               (status = "default", description = "An error", body = ErrorBody<'_>)))]
 pub(super) async fn list_offers(request: HttpRequest, state: Data<State>) -> Result {
-    auth::admin(&request, &state).await?;
+    auth::operator(&request, &state, Right::Read).await?;
     let offers = state.engine.offers().await;
     let list = query::list(&offers, (false, None), OfferDto::from);
     Ok(HttpResponse::Ok().json(list))

@@ -9,8 +9,8 @@ use utoipa::{
 };
 
 use super::{
-    accounts, admin, assets, chat, estimates, events, generations, images, models, ops, speech,
-    usage, videos, webhooks,
+    accounts, admin_keys, assets, audit, chat, estimates, events, generations, images, ledger,
+    models, ops, reconciliation, speech, spend, teams, usage, users, videos, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -20,7 +20,7 @@ use super::{
                         dollars, time is RFC 3339 outside the OpenAI-shaped bodies."),
     tags((name = "OpenAI-shaped", description = "OpenAI's SDKs work with base URL and key changed"),
          (name = "native", description = "Everything that a generation is"),
-         (name = "administration", description = "With the admin key"),
+         (name = "administration", description = "With the admin key, or an operator's own"),
          (name = "operations", description = "For probes, scrapes and people")),
     security(("bearer" = [])),
     modifiers(&Bearer),
@@ -30,9 +30,14 @@ use super::{
         generations::create, generations::list, generations::get, generations::delete,
         generations::cancel, events::events, estimates::estimate, assets::upload, assets::get,
         usage::usage,
-        admin::create_team, admin::list_teams, admin::delete_team,
-        admin::create_key, admin::list_keys, admin::delete_key, admin::ledger,
-        accounts::list, accounts::rotate, models::list_offers, webhooks::list, webhooks::redeliver, webhooks::renew_secret,
+        teams::create, teams::list, teams::get, teams::update, teams::delete, teams::erase,
+        admin_keys::create, admin_keys::list, admin_keys::get, admin_keys::update,
+        admin_keys::delete, admin_keys::rotate,
+        users::create, users::list, users::delete, users::rotate, audit::list,
+        ledger::list, ledger::verify, reconciliation::compare,
+        reconciliation::book, spend::spend,
+        accounts::list, accounts::create, accounts::get,
+        accounts::update, accounts::delete, accounts::rotate, models::list_offers, webhooks::list, webhooks::redeliver, webhooks::renew_secret,
         ops::healthz, ops::readyz, ops::metrics, ops::document, ops::docs_root, ops::docs, ops::ui,
     )
 )]
@@ -43,7 +48,9 @@ struct Bearer;
 impl Modify for Bearer {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let mut scheme = Http::new(HttpAuthScheme::Bearer);
-        scheme.description = Some("A team's key (`atl_...`), or the admin key".to_owned());
+        scheme.description = Some(
+            "A team's key (`atl_...`), the admin key, or an operator's own (`adm_...`)".to_owned(),
+        );
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
     }

@@ -10,6 +10,8 @@ use utoipa::{IntoParams, ToSchema};
 const USUAL: u32 = 20;
 /// Rows of a page at most.
 const MOST: u32 = 100;
+/// An unknown name is told back where it is no longer than this.
+const LONGEST_NAME: usize = 64;
 
 /// Reads a query.
 ///
@@ -18,8 +20,18 @@ const MOST: u32 = 100;
 /// which know their names.
 pub(super) fn read<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Refusal> {
     let read = Query::<T>::from_query(request.query_string());
-    read.map(Query::into_inner)
-        .map_err(|_| Refusal::field("query", "the query cannot be read, or names something twice"))
+    read.map(Query::into_inner).map_err(|error| {
+        let error = error.to_string();
+        let unknown =
+            error.split_once("unknown field `").and_then(|(_, rest)| rest.split_once('`'));
+        let message = match unknown {
+            Some((name, _)) if name.len() <= LONGEST_NAME => {
+                format!("there is no `{name}` in this query")
+            }
+            _ => "the query cannot be read, or names something twice".to_owned(),
+        };
+        Refusal::field("query", message)
+    })
 }
 
 /// Which part of a list.
@@ -106,6 +118,21 @@ pub(super) fn moment(param: &str, text: Option<&str>) -> Result<Option<Timestamp
     found.map(Some).ok_or_else(|| {
         Refusal::field(param, format!("`{param}` is no time such as `2026-11-21T08:00:00Z`"))
     })
+}
+
+/// A span in a query: `from` and `to`, each as [`moment`] reads it.
+///
+/// # Errors
+/// `invalid_request` naming `from` or `to`; the span must not end before it begins.
+pub(super) fn span(
+    from: Option<&str>,
+    to: Option<&str>,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), Refusal> {
+    let (from, to) = (moment("from", from)?, moment("to", to)?);
+    if from.zip(to).is_some_and(|(from, to)| from > to) {
+        return Err(Refusal::field("from", "`from` is later than `to`"));
+    }
+    Ok((from, to))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use engine::{Engine, keys::AdminKey};
+use ipnet::IpNet;
 
 use crate::telemetry::Metrics;
 
@@ -13,6 +14,8 @@ pub struct State {
     pub engine: Engine,
     /// The operator's key, as a hash.
     pub admin: AdminKey,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// What a request may take.
     pub limits: Limits,
     /// What is counted.

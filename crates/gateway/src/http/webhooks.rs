@@ -3,15 +3,16 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
+    http::StatusCode,
     web::{Data, Path},
 };
-use engine::{Engine, Generation, Payload, WebhookDelivery};
+use engine::{Engine, Generation, Payload, WebhookDelivery, keys::Right};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{
-    State, auth, dto_generation,
+    State, admin, auth, dto_generation,
     dto_webhook::{DeliveryDto, SecretDto},
     error::{ErrorBody, Result},
     query::{self, List, PageQuery},
@@ -51,7 +52,7 @@ pub(super) struct DeliveriesQuery {
     responses((status = 200, description = "A page", body = List<DeliveryDto<'_>>),
               (status = "default", description = "An error", body = ErrorBody<'_>)))]
 pub(super) async fn list(request: HttpRequest, state: Data<State>) -> Result {
-    auth::admin(&request, &state).await?;
+    auth::operator(&request, &state, Right::Read).await?;
     let asked: DeliveriesQuery = query::read(&request)?;
     let page = PageQuery::new(asked.limit, asked.cursor).page()?;
     let (team, generation) = (asked.team.as_deref(), asked.generation.as_deref());
@@ -70,8 +71,8 @@ pub(super) async fn redeliver(
     state: Data<State>,
     id: Path<String>,
 ) -> Result {
-    auth::admin(&request, &state).await?;
-    let delivery = state.engine.redeliver(&id).await?;
+    let actor = auth::operator(&request, &state, Right::Write).await?;
+    let delivery = state.engine.redeliver(&actor, &id).await?;
     tracing::info!(delivery = %id, "a webhook is delivered again");
     Ok(HttpResponse::Accepted().json(DeliveryDto::from(&delivery)))
 }
@@ -86,9 +87,9 @@ pub(super) async fn renew_secret(
     state: Data<State>,
     id: Path<String>,
 ) -> Result {
-    auth::admin(&request, &state).await?;
-    let secret = state.engine.renew_webhook_secret(&id).await?;
+    let actor = auth::operator(&request, &state, Right::Write).await?;
+    let secret = state.engine.renew_webhook_secret(&actor, &id).await?;
     tracing::info!(team = %id, "a webhook secret was renewed");
     let dto = SecretDto { webhook_secret: secret.expose_secret() };
-    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(dto))
+    Ok(admin::told_once(StatusCode::OK, dto))
 }

@@ -6,7 +6,7 @@ use rand::RngCore as _;
 /// A cryptographic generator of each thread, seeded and reseeded by the operating system: an id is
 /// made several times for each request, and a call to the system for each would be felt.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SystemEntropy;
+pub(crate) struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     fn fill(&self, buffer: &mut [u8]) {

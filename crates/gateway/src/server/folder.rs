@@ -10,23 +10,23 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use provider::Entropy as _;
-use secrecy::{ExposeSecret as _, SecretBox};
+use secrecy::{ExposeSecret as _, ExposeSecretMut as _, SecretBox};
 
 use super::{StartError, entropy::SystemEntropy};
 use crate::config::{self, Storage};
 
 /// What seals stored secrets.
-pub(super) type EncryptionKey = SecretBox<[u8; 32]>;
+pub(crate) type EncryptionKey = SecretBox<[u8; 32]>;
 
 /// Held for as long as a gateway runs: two on one `SQLite` file would each think that they alone
 /// keep a vendor's limits.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
 /// The database's path with something appended to its name.
-fn beside(database: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(database);
     name.push(suffix);
     PathBuf::from(name)
@@ -39,7 +39,22 @@ pub(super) fn simulated(storage: &Storage) -> PathBuf {
 
 /// Makes the folder, takes the lock, and makes the key file where the configuration has no key.
 /// Beside the lock it hands out the key, whichever it is.
-pub(super) fn prepare(storage: &Storage) -> Result<(Lock, EncryptionKey), StartError> {
+pub(crate) fn prepare(storage: &Storage) -> Result<(Lock, EncryptionKey), StartError> {
+    let lock = lock(storage)?;
+    let key = match found_key(storage)? {
+        Some(key) => key,
+        None => {
+            let mut key = EncryptionKey::new(Box::new([0_u8; 32]));
+            SystemEntropy.fill(key.expose_secret_mut());
+            keep_key(storage, &key)?;
+            key
+        }
+    };
+    Ok((lock, key))
+}
+
+/// Makes the folder and takes the lock.
+pub(crate) fn lock(storage: &Storage) -> Result<Lock, StartError> {
     let database = &storage.database;
     if let Some(folder) = database.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)
@@ -50,38 +65,53 @@ pub(super) fn prepare(storage: &Storage) -> Result<(Lock, EncryptionKey), StartE
     let file = OpenOptions::new().create(true).append(true).open(&path);
     let file = file.map_err(StartError::io(named()))?;
     match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(StartError::Locked(database.clone())),
-        Err(TryLockError::Error(error)) => return Err(StartError::Io(named(), error)),
+        Ok(()) => Ok(Lock { _file: file }),
+        Err(TryLockError::WouldBlock) => Err(StartError::Locked(database.clone())),
+        Err(TryLockError::Error(error)) => Err(StartError::Io(named(), error)),
     }
-    let key = match &storage.encryption_key {
-        Some(key) => EncryptionKey::new(Box::new(*key.expose_secret())),
-        None => {
-            let path = beside(database, ".key");
-            let what = format!("{} cannot be used", path.display());
-            key_file(&path).map_err(StartError::io(what))?
-        }
-    };
-    Ok((Lock { _file: file }, key))
 }
 
-/// The key in the key file; both are made where there is no file.
-fn key_file(path: &Path) -> io::Result<EncryptionKey> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => return config::encryption_key(text.into()).map_err(io::Error::other),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Err(_) => {}
+/// The key file beside the database.
+pub(crate) fn key_file(storage: &Storage) -> PathBuf {
+    beside(&storage.database, ".key")
+}
+
+/// The configured key, or else the key file's; none where there is neither.
+pub(crate) fn found_key(storage: &Storage) -> Result<Option<EncryptionKey>, StartError> {
+    match &storage.encryption_key {
+        Some(key) => Ok(Some(EncryptionKey::new(Box::new(*key.expose_secret())))),
+        None => read_key(&key_file(storage)),
     }
-    let mut key = [0_u8; 32];
-    SystemEntropy.fill(&mut key);
+}
+
+/// The key that a file holds; none where there is no file.
+pub(crate) fn read_key(path: &Path) -> Result<Option<EncryptionKey>, StartError> {
+    let what = || format!("{} cannot be used", path.display());
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let key = config::encryption_key(text.into()).map_err(io::Error::other);
+            key.map(Some).map_err(StartError::io(what()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StartError::Io(what(), error)),
+    }
+}
+
+/// Makes the key file.
+pub(crate) fn keep_key(storage: &Storage, key: &EncryptionKey) -> Result<(), StartError> {
+    let path = key_file(storage);
+    write_key(&path, key).map_err(StartError::io(format!("{} cannot be used", path.display())))
+}
+
+/// Writes a key into a file that only its owner reads.
+pub(crate) fn write_key(path: &Path, key: &EncryptionKey) -> io::Result<()> {
     // Under another name first: a process that dies here must not leave half a key behind.
-    let part = path.with_extension("key.part");
+    let part = beside(path, ".part");
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-    writeln!(file, "{}", STANDARD.encode(key))?;
+    writeln!(file, "{}", STANDARD.encode(key.expose_secret()))?;
     file.sync_all()?;
-    std::fs::rename(&part, path)?;
-    Ok(EncryptionKey::new(Box::new(key)))
+    std::fs::rename(&part, path)
 }
 
 #[cfg(test)]

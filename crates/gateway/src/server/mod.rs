@@ -8,8 +8,8 @@
 //! actix's workers have small runtimes of their own for connections alone, so that a worker that is
 //! busy with bodies cannot hold up paid work.
 
-mod entropy;
-mod folder;
+pub(crate) mod entropy;
+pub(crate) mod folder;
 mod welcome;
 
 use std::{
@@ -21,8 +21,10 @@ use std::{
 };
 
 use actix_web::{App, HttpServer, dev::ServerHandle, web::Data};
-use coordination::memory::{MemoryFingerprints, MemoryGuard, MemoryLots, MemoryTurns};
-use engine::{Engine, Parts, Settings, Vault};
+use coordination::memory::{
+    MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas, MemoryTurns,
+};
+use engine::{Engine, Parts, Settings, Vault, keys::Actor};
 use provider::{Clock, SystemClock};
 use records::{Records, sqlite::Sqlite};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -150,12 +152,14 @@ impl Gateway {
         let market = registry::market(&config, &simulated, &client)?;
         let metrics = Metrics::new().map_err(|error| StartError::other("metrics", &error))?;
         let metrics = Arc::new(metrics);
-        let parts = parts(&config, &key, market, clock, Arc::clone(&metrics) as _)?;
+        let opener = registry::Opener::new(&config, &client);
+        let parts = parts(&config, &key, (market, opener), clock, Arc::clone(&metrics) as _)?;
         let engine = Engine::open(parts).await?;
         let admin = welcome::admin_key(&engine, config.admin_key.as_ref(), purpose).await?;
         let state = http::State {
             engine: engine.clone(),
             admin: admin.hash,
+            trusted_proxies: config.server.trusted_proxies.clone(),
             limits: http::Limits {
                 request_timeout: config.server.request_timeout,
                 input_bytes: config.fetch.max_bytes,
@@ -193,7 +197,8 @@ impl Running {
     pub async fn stop(self) {
         tokio::join!(self.server.stop(true), self.engine.close(self.grace));
         if let Some(id) = &self.temporary_key
-            && let Err(error) = self.engine.keys().revoke_key(id).await
+            && let Err(error) =
+                self.engine.keys().revoke_key(&Actor::system(welcome::ACTOR), id).await
         {
             tracing::warn!(%error, "the command's key could not be revoked; it ends by itself");
         }
@@ -209,7 +214,7 @@ impl Running {
 fn parts(
     config: &Config,
     key: &EncryptionKey,
-    market: engine::Market,
+    (market, opener): (engine::Market, registry::Opener),
     clock: Arc<dyn Clock>,
     observer: Arc<dyn engine::Observer>,
 ) -> Result<Parts, StartError> {
@@ -232,6 +237,7 @@ fn parts(
         turns: Arc::new(MemoryTurns::new(Arc::clone(&clock), WINDOW_MARGIN)),
         lots: Arc::new(MemoryLots::new(Arc::clone(&clock))),
         guard: Arc::new(MemoryGuard::new(Arc::clone(&clock))),
+        quotas: Arc::new(MemoryQuotas::new(Arc::clone(&clock))),
         equals: Arc::new(MemoryFingerprints::default()),
         store,
         fetcher,
@@ -240,6 +246,7 @@ fn parts(
         entropy: Arc::new(SystemEntropy),
         observer,
         vault: Vault::new(key.expose_secret()),
+        opener: Arc::new(opener),
         payload: Arc::new(http::WebhookPayload),
         settings: Settings {
             asset_ttl: storage.asset_ttl,
@@ -250,6 +257,11 @@ fn parts(
             public_url: config.server.public_url.clone().unwrap_or_default(),
             // The folder is locked: one process works with one file.
             alone: true,
+            retention: engine::Retention {
+                prompts: config.retention.prompts,
+                records: config.retention.records,
+                audit: config.retention.audit,
+            },
         },
     })
 }

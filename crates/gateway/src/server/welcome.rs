@@ -1,12 +1,13 @@
 //! The first keys: made at the first start, told once, kept as hashes.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use engine::{
     Engine, Refusal, Scope,
-    keys::{AdminKey, NewKey},
+    keys::{Actor, AdminKey, NewKey, NewTeam},
 };
-use records::Change;
+use provider::Timestamp;
+use records::{Change, Rules};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Purpose, StartError};
@@ -27,6 +28,8 @@ pub(super) struct Admin {
     pub(super) made: Option<SecretString>,
 }
 
+/// Who the audit says it was.
+pub(super) const ACTOR: &str = "cli";
 const ADMIN_KEY: &str = "admin_key";
 const DEMO_TEAM: &str = "demo_team";
 const COMMAND_TEAM: &str = "command_team";
@@ -66,15 +69,11 @@ pub(super) async fn first_start(
     if engine.records().find_setting(DEMO_TEAM).await?.is_some() {
         return Ok(None);
     }
-    let team = engine.keys().create_team("demo", Vec::new()).await.map_err(refused)?;
-    let asked = NewKey {
-        team: team.id.clone(),
-        name: "first start".to_owned(),
-        scopes: vec![Scope::Generate, Scope::Read],
-        models: Vec::new(),
-        expires_at: None,
-    };
-    let (_, team_key) = engine.keys().create_key(asked).await.map_err(refused)?;
+    let by = Actor::system(ACTOR);
+    let new = NewTeam { name: "demo".to_owned(), ..NewTeam::default() };
+    let team = engine.keys().create_team(&by, new).await.map_err(refused)?;
+    let asked = new_key(team.id.clone(), "first start", None);
+    let (_, team_key) = engine.keys().create_key(&by, asked).await.map_err(refused)?;
     // Last: a process that dies before this line has told no key, and makes another the next time.
     engine.records().setting(DEMO_TEAM, team.id).await?;
     Ok(Some(FirstStart { admin_key, team_key }))
@@ -82,23 +81,32 @@ pub(super) async fn first_start(
 
 /// A key for a command of this process, and its id.
 pub(super) async fn command_key(engine: &Engine) -> Result<(String, SecretString), StartError> {
-    let keys = engine.keys();
+    let (keys, by) = (engine.keys(), Actor::system(ACTOR));
     let team = match engine.records().find_setting(COMMAND_TEAM).await? {
         Some(team) => team,
         None => {
-            let team = keys.create_team("command line", Vec::new()).await.map_err(refused)?;
+            let new = NewTeam { name: "command line".to_owned(), ..NewTeam::default() };
+            let team = keys.create_team(&by, new).await.map_err(refused)?;
             engine.records().setting(COMMAND_TEAM, team.id).await?
         }
     };
-    let asked = NewKey {
+    let ends = engine.clock().now().plus(COMMAND_KEY_LIFE);
+    let (key, text) =
+        keys.create_key(&by, new_key(team, "command", Some(ends))).await.map_err(refused)?;
+    Ok((key.id, text))
+}
+
+fn new_key(team: String, name: &str, expires_at: Option<Timestamp>) -> NewKey {
+    NewKey {
         team,
-        name: "command".to_owned(),
+        name: name.to_owned(),
         scopes: vec![Scope::Generate, Scope::Read],
         models: Vec::new(),
-        expires_at: Some(engine.clock().now().plus(COMMAND_KEY_LIFE)),
-    };
-    let (key, text) = keys.create_key(asked).await.map_err(refused)?;
-    Ok((key.id, text))
+        rules: Rules::default(),
+        networks: Vec::new(),
+        metadata: BTreeMap::new(),
+        expires_at,
+    }
 }
 
 fn refused(refusal: Refusal) -> StartError {

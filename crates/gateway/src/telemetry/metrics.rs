@@ -12,6 +12,7 @@ use prometheus::{
     Registry, TextEncoder, core::Collector,
 };
 use provider::{HoldReason, MicroUsd, Timestamp};
+use records::SavingReason;
 
 /// Everything that is counted.
 pub struct Metrics {
@@ -23,6 +24,8 @@ pub struct Metrics {
     attempts: IntCounterVec,
     attempt_duration: HistogramVec,
     spend: CounterVec,
+    saved: CounterVec,
+    budget_remaining: GaugeVec,
     account_available: IntGaugeVec,
     account_balance: GaugeVec,
     estimate_drift: GaugeVec,
@@ -77,6 +80,16 @@ const ATTEMPT_DURATION: Spec =
     ("atelier_attempt_duration_seconds", "Time of an attempt.", &["provider", "model"]);
 const SPEND: Spec =
     ("atelier_spend_usd_total", "US dollars booked.", &["team", "provider", "model"]);
+const SAVED: Spec = (
+    "atelier_saved_usd_total",
+    "US dollars saved against the price of the next best provider.",
+    &["reason"],
+);
+const BUDGET_REMAINING: Spec = (
+    "atelier_budget_remaining_usd",
+    "What is neither charged nor held of the tightest of a team's budgets.",
+    &["team"],
+);
 const ACCOUNT_AVAILABLE: Spec =
     ("atelier_account_available", "1 where an account takes work.", &["provider", "account"]);
 const ACCOUNT_BALANCE: Spec =
@@ -123,7 +136,9 @@ impl Metrics {
             registered(r, HistogramVec::new(wide(name, help, buckets), labels)?)
         };
         let own = Histogram::with_opts(wide(OVERHEAD.0, OVERHEAD.1, SHORT))?;
-        let spend = CounterVec::new(Opts::new(SPEND.0, SPEND.1), SPEND.2)?;
+        let sums = |(name, help, labels): Spec| {
+            registered(r, CounterVec::new(Opts::new(name, help), labels)?)
+        };
         let amounts = |(name, help, labels): Spec| {
             registered(r, GaugeVec::new(Opts::new(name, help), labels)?)
         };
@@ -134,7 +149,9 @@ impl Metrics {
             generations: counts(GENERATIONS)?,
             attempts: counts(ATTEMPTS)?,
             attempt_duration: times(ATTEMPT_DURATION, LONG)?,
-            spend: registered(r, spend)?,
+            spend: sums(SPEND)?,
+            saved: sums(SAVED)?,
+            budget_remaining: amounts(BUDGET_REMAINING)?,
             account_available: gauges(ACCOUNT_AVAILABLE)?,
             account_balance: amounts(ACCOUNT_BALANCE)?,
             estimate_drift: amounts(ESTIMATE_DRIFT)?,
@@ -227,6 +244,14 @@ impl Observer for Metrics {
         if amount > MicroUsd::ZERO {
             self.spend.with_label_values(&[team, provider, model]).inc_by(dollars(amount));
         }
+    }
+
+    fn saved(&self, reason: SavingReason, amount: MicroUsd) {
+        self.saved.with_label_values(&[reason.as_str()]).inc_by(dollars(amount));
+    }
+
+    fn budget(&self, team: &str, remaining: MicroUsd) {
+        self.budget_remaining.with_label_values(&[team]).set(dollars(remaining));
     }
 
     fn looked(&self, provider: &str, late: Duration) {

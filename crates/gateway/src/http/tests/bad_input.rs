@@ -151,6 +151,7 @@ async fn what_is_no_good_request_at_all_is_refused_in_the_same_shape() {
         path,
         key,
         headers,
+        peer: None,
         body: Bytes::from_static(body),
     };
     let json: &[(&str, &str)] = &[("content-type", "application/json")];

@@ -1,20 +1,26 @@
 //! The surface from outside, over a real engine with real records in a temporary folder; only the
 //! vendor is made up.
 
+mod accounts;
 mod administration;
 mod bad_input;
+mod books;
+mod budgets;
 mod chat;
 mod files;
+mod keys;
 mod kinds;
 mod making;
 mod operations;
 mod painter;
+mod people;
+mod proxies;
 mod speech;
 mod talents;
 mod videos;
 mod webhooks;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::{
     App,
@@ -25,11 +31,17 @@ use actix_web::{
     web::{self, Data},
 };
 use bytes::Bytes;
-use coordination::memory::{MemoryFingerprints, MemoryGuard, MemoryLots, MemoryTurns};
-use engine::{Account, Alias, Engine, Market, Parts, Scope, Settings, Vendor, keys::NewKey};
+use coordination::memory::{
+    MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas, MemoryTurns,
+};
+use engine::{
+    Account, Alias, Engine, Market, OpenAccount, Parts, Refusal, Retention, Scope, Settings,
+    Vendor,
+    keys::{Actor, NewKey, NewTeam},
+};
 use provider::{Clock, Entropy, Kind, ManualClock, Provider, Timestamp};
 use records::sqlite::{Durability, Sqlite};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::{Envelope, Limits, State, configure};
@@ -41,9 +53,11 @@ struct Counter(std::sync::atomic::AtomicU64);
 
 impl Entropy for Counter {
     fn fill(&self, buffer: &mut [u8]) {
-        let next = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_le_bytes();
-        for (place, byte) in buffer.iter_mut().rev().enumerate() {
-            *byte = next.get(place).copied().unwrap_or(0);
+        // Five bits a byte: secrets keep no more of each.
+        let mut next = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        for byte in buffer.iter_mut().rev() {
+            *byte = u8::try_from(next % 32).unwrap();
+            next /= 32;
         }
     }
 }
@@ -74,6 +88,7 @@ impl House {
             turns: Arc::new(MemoryTurns::new(Arc::clone(&shared), Duration::ZERO)),
             lots: Arc::new(MemoryLots::new(Arc::clone(&shared))),
             guard: Arc::new(MemoryGuard::new(Arc::clone(&shared))),
+            quotas: Arc::new(MemoryQuotas::new(Arc::clone(&shared))),
             equals: Arc::new(MemoryFingerprints::default()),
             store: assets::Store::folder(&folder.path().join("assets"), false).unwrap(),
             fetcher: assets::Fetcher::new(
@@ -88,6 +103,7 @@ impl House {
             entropy: Arc::new(Counter::default()),
             observer: Arc::clone(&metrics) as Arc<dyn engine::Observer>,
             vault: engine::Vault::new(&[7; 32]),
+            opener: Arc::new(Studio),
             payload: Arc::new(super::WebhookPayload),
             settings: Settings {
                 asset_ttl: Duration::from_secs(3600),
@@ -97,6 +113,7 @@ impl House {
                 memory_in_flight: 1 << 24,
                 public_url: "http://atelier.test".to_owned(),
                 alone: true,
+                retention: Retention { prompts: None, records: None, audit: None },
             },
         };
         let engine = Engine::open(parts).await.unwrap();
@@ -105,6 +122,7 @@ impl House {
         let admin = "an operator's own words".to_owned();
         let state = Data::new(State {
             admin: engine.keys().admin_key(&admin),
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
             engine,
             limits: Limits { request_timeout: Duration::from_secs(300), input_bytes: 1 << 20 },
             metrics,
@@ -121,6 +139,9 @@ impl House {
             .route("/panic", web::get().to(panics));
         let app = test::init_service(app).await;
         let mut request = test::TestRequest::with_uri(call.path).method(call.method);
+        if let Some(peer) = call.peer {
+            request = request.peer_addr(SocketAddr::new(peer.parse().unwrap(), 40_000));
+        }
         if let Some(key) = call.key {
             request = request.insert_header(("authorization", format!("Bearer {key}")));
         }
@@ -154,10 +175,35 @@ impl House {
     }
 
     async fn operate(&self, method: Method, path: &str, body: &str) -> Answer {
+        self.operate_as(&self.admin, method, path, body).await
+    }
+
+    async fn operate_as(&self, key: &str, method: Method, path: &str, body: &str) -> Answer {
         let headers = [("content-type", "application/json")];
         let call = Call::new(method, path);
         let body = Bytes::copy_from_slice(body.as_bytes());
-        self.send(Call { key: Some(&self.admin), headers: &headers, body, ..call }).await
+        self.send(Call { key: Some(key), headers: &headers, body, ..call }).await
+    }
+}
+
+/// Opens further accounts at the painter, whatever their settings.
+#[derive(Debug)]
+struct Studio;
+
+impl OpenAccount for Studio {
+    fn open(
+        &self,
+        provider: &str,
+        name: &str,
+        key: SecretString,
+        _settings: &Value,
+    ) -> Result<Account, Refusal> {
+        if provider != "painter" {
+            return Err(Refusal::field("provider", "there is only the painter"));
+        }
+        let limits = painter::Painter.limits(name);
+        let id = format!("{provider}/{name}");
+        Ok(Account { name: name.to_owned(), id, key: key.into(), limits })
     }
 }
 
@@ -166,15 +212,20 @@ async fn panics() -> &'static str {
 }
 
 async fn new_key(engine: &Engine, name: &str) -> String {
-    let team = engine.keys().create_team(name, Vec::new()).await.unwrap();
+    let by = Actor::system("cli");
+    let new = NewTeam { name: name.to_owned(), ..NewTeam::default() };
+    let team = engine.keys().create_team(&by, new).await.unwrap();
     let asked = NewKey {
         team: team.id,
         name: name.to_owned(),
         scopes: vec![Scope::Generate, Scope::Read],
         models: Vec::new(),
+        rules: records::Rules::default(),
+        networks: Vec::new(),
+        metadata: BTreeMap::new(),
         expires_at: None,
     };
-    let (_, text) = engine.keys().create_key(asked).await.unwrap();
+    let (_, text) = engine.keys().create_key(&by, asked).await.unwrap();
     text.expose_secret().to_owned()
 }
 
@@ -187,8 +238,7 @@ fn market() -> Market {
         limits: adapter.limits("main"),
     };
     let accounts = vec![Arc::new(account)];
-    let name = "painter".to_owned();
-    let vendor = Vendor { name, adapter, accounts, loopback: true };
+    let vendor = Vendor::new("painter", adapter, accounts, true);
     let candidates = vec!["painter/oil".to_owned()];
     let alias = Alias { name: "photo".to_owned(), kind: Kind::Image, candidates };
     let candidates = vec!["painter/film".to_owned()];
@@ -204,12 +254,14 @@ struct Call<'a> {
     path: &'a str,
     key: Option<&'a str>,
     headers: &'a [(&'a str, &'a str)],
+    /// Where the connection comes from.
+    peer: Option<&'a str>,
     body: Bytes,
 }
 
 impl<'a> Call<'a> {
     fn new(method: Method, path: &'a str) -> Self {
-        Self { method, path, key: None, headers: &[], body: Bytes::new() }
+        Self { method, path, key: None, headers: &[], peer: None, body: Bytes::new() }
     }
 }
 

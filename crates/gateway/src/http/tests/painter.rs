@@ -7,7 +7,7 @@ use provider::{
     AccountStatus, Audio, Blame, Call, Capabilities, Delivery, Description, Durations, Error,
     ErrorKind, Finished, InputRule, Kind, Limits, Lost, MicroUsd, Model, Output, OutputHint,
     OutputSink, OutputWriter, Polled, Price, Provider, Quote, QuoteSource, Recovered, Recovery,
-    RemoteOutput, Result, Retry, Role, Size, Sizes, Submitted, Tariff, Ticket, Work,
+    RemoteOutput, Result, Retry, Role, Size, Sizes, Submitted, Tariff, Ticket, Timestamp, Work,
 };
 use secrecy::SecretString;
 
@@ -96,6 +96,7 @@ impl Provider for Painter {
             provider: "painter".to_owned(),
             models,
             low_balance: None,
+            low_allowance: None,
             can_rotate: false,
             keys_overlap: false,
             tells_account: false,
@@ -107,8 +108,10 @@ impl Provider for Painter {
         None
     }
 
-    fn limits(&self, _: &str) -> Limits {
-        Limits::none(Duration::from_secs(30))
+    /// An account named `prepaid` has a plan.
+    fn limits(&self, account: &str) -> Limits {
+        let fee = (account == "prepaid").then_some(MicroUsd::from_micros(99_000_000));
+        Limits { monthly_fee: fee, ..Limits::none(Duration::from_secs(30)) }
     }
 
     async fn quote(&self, _: Call<'_>, _: &Work) -> Result<Quote> {
@@ -181,6 +184,15 @@ impl Provider for Painter {
 
     async fn account(&self, _: Call<'_>) -> Result<AccountStatus> {
         Ok(AccountStatus::default())
+    }
+
+    async fn statement(
+        &self,
+        _: Call<'_>,
+        _: Timestamp,
+        _: Option<String>,
+    ) -> Result<provider::Statement> {
+        Err(never())
     }
 
     async fn rotate(&self, _: Call<'_>) -> Result<SecretString> {

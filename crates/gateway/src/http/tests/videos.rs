@@ -21,7 +21,8 @@ impl House {
     /// Looks until the clip is over.
     async fn watched(&self, id: &Value) -> Value {
         let id = id.as_str().unwrap();
-        let team = self.state.engine.keys().authenticate(&self.key).await.unwrap().team.id.clone();
+        let team =
+            self.state.engine.keys().authenticate(&self.key, None).await.unwrap().team.id.clone();
         self.state.engine.wait(&team, id, None).await.unwrap();
         self.get(&format!("{VIDEOS}/{id}")).await.expect(200)
     }
