@@ -49,8 +49,5 @@ async fn seal(parts: &Parts, ids: &Ids, name: &str, setting: &str) -> records::R
 }
 
 fn unusable(name: &str, reason: &dyn std::fmt::Display) -> records::Error {
-    records::Error::Storage(format!(
-        "the stored secret {name} cannot be opened: {reason}. Where the encryption key was changed, \
-         `atelier accounts reseal` seals everything anew under the new one"
-    ))
+    records::Error::Storage(format!("the stored secret {name} cannot be opened: {reason}"))
 }

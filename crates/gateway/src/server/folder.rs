@@ -37,12 +37,16 @@ pub(super) fn simulated(storage: &Storage) -> PathBuf {
     storage.database.with_file_name("simulated")
 }
 
-/// Makes the folder, takes the lock, and makes the key file where the configuration has no key.
+/// Makes the folder, takes the lock, and makes the key file where the configuration has no key and the
+/// database is new: in one that is there secrets are sealed, and a fresh key would open none of them.
 /// Beside the lock it hands out the key, whichever it is.
 pub(crate) fn prepare(storage: &Storage) -> Result<(Lock, EncryptionKey), StartError> {
     let lock = lock(storage)?;
     let key = match found_key(storage)? {
         Some(key) => key,
+        None if storage.database.exists() => {
+            return Err(StartError::NoKey(storage.database.clone(), key_file(storage)));
+        }
         None => {
             let mut key = EncryptionKey::new(Box::new([0_u8; 32]));
             SystemEntropy.fill(key.expose_secret_mut());
@@ -141,6 +145,18 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), made);
         std::fs::write(&path, "half a k").unwrap();
         assert!(matches!(prepare(&storage), Err(StartError::Io(..))));
+    }
+
+    #[test]
+    fn a_database_whose_key_is_gone_gets_no_other_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = storage(folder.path());
+        drop(prepare(&storage).unwrap());
+        std::fs::write(&storage.database, "").unwrap();
+        std::fs::remove_file(key_file(&storage)).unwrap();
+        let error = prepare(&storage).unwrap_err();
+        assert!(error.to_string().contains("atelier.db.key"), "{error}");
+        assert!(!key_file(&storage).exists());
     }
 
     #[test]

@@ -91,6 +91,11 @@ pub enum StartError {
          storage.database to another file"
     )]
     Locked(PathBuf),
+    /// There is a database, and nothing that opens what is sealed in it.
+    #[error(
+        "{0} is there, but its encryption key is not: put {1} back, or set storage.encryption_key"
+    )]
+    NoKey(PathBuf, PathBuf),
     /// A file, folder or listener.
     #[error("{0}: {1}")]
     Io(String, io::Error),
