@@ -119,10 +119,15 @@ async fn spend(
     let sum = |field: &str| -> MicroUsd {
         rows.iter().filter_map(|row| row[field].as_str()?.parse::<MicroUsd>().ok()).sum()
     };
+    // By kind nobody knows what was saved.
+    let saved = match rows.iter().any(|row| row["saved_usd"].is_null()) {
+        true => Value::Null,
+        false => Value::String(sum("saved_usd").to_string()),
+    };
     output::line(format_args!(
         "charged {}, saved {}, {} to {}",
         show::dollars(&Value::String(sum("charged_usd").to_string())),
-        show::dollars(&Value::String(sum("saved_usd").to_string())),
+        show::dollars(&saved),
         show::minute(&answer["from"]),
         show::minute(&answer["to"]),
     ));
