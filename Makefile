@@ -28,7 +28,7 @@ fmt:
 
 # Functions (criterion) and the whole (a load run beside nginx); writes bench-results/.
 bench:
-	$(CARGO) bench --quiet --package records --package provider-generor
+	$(CARGO) bench --quiet --package records --package coordination --package provider-generor
 	tests/bench/run.sh
 
 # What the tests drive the gateway with: the official SDKs. Installs what the machine lacks.

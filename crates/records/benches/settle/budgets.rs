@@ -1,8 +1,10 @@
 //! The price of hard budgets: check, hold and settle of one generation, 64 in parallel, with a budget for
-//! the day and one for the month of the team and of the key, and the same without any.
+//! the day and one for the month of the team and of the key; the same without any budget; and the bare rows
+//! of a generation that nobody pays for.
 //!
 //! The figures are the CPU time of the whole process for one generation, callers and writing thread; the
-//! wall time of the same is in a group of its own. What budgets cost is the difference of two lines.
+//! wall time of the same is in a group of its own. What budgets cost is the difference of the first two
+//! lines, what check, hold and settling cost together that of the first and the last.
 
 use std::{collections::BTreeMap, fs, sync::Arc, time::Duration, time::Instant};
 
@@ -14,7 +16,7 @@ use records::{
 };
 use tokio::runtime::Runtime;
 
-use super::{NOW, begin, drive, folder, open, settle};
+use super::{NOW, Step, begin, drive, folder, open, settle};
 
 const PARALLEL: u64 = 64;
 const DAY: i64 = 86_400_000;
@@ -94,15 +96,14 @@ fn live(
     records: &Arc<Sqlite>,
     first: u64,
     count: u64,
-    budgets: bool,
+    (begins, ends): (Step, Step),
 ) -> (Duration, Duration) {
     let (ran, started) = (cpu(), Instant::now());
     let (mut done, end) = (first, first + count);
     while done < end {
         let few = (end - done).min(super::TOGETHER);
-        let begins = if budgets { checked } else { begin };
         runtime.block_on(drive(records, begins, done, few, PARALLEL));
-        runtime.block_on(drive(records, paid, done, few, PARALLEL));
+        runtime.block_on(drive(records, ends, done, few, PARALLEL));
         done += few;
     }
     (cpu().saturating_sub(ran), started.elapsed())
@@ -112,6 +113,23 @@ fn live(
 fn paid(n: u64) -> Vec<Change> {
     settle(n).into_iter().filter(|change| !matches!(change, Change::Asset(_))).collect()
 }
+
+/// A generation without an attempt: nothing is checked, held or settled.
+fn bare(n: u64) -> Vec<Change> {
+    begin(n).into_iter().filter(|change| matches!(change, Change::Accept(_))).collect()
+}
+
+/// Its end.
+fn over(n: u64) -> Vec<Change> {
+    settle(n).into_iter().filter(|change| matches!(change, Change::EndGeneration(_))).collect()
+}
+
+/// What is compared.
+const LIVES: [(&str, (Step, Step)); 3] = [
+    ("with four budgets", (checked, paid)),
+    ("without budgets", (begin, paid)),
+    ("that nobody pays for", (bare, over)),
+];
 
 pub(super) fn checking(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap_or_else(|error| unreachable!("{error}"));
@@ -124,7 +142,7 @@ pub(super) fn checking(criterion: &mut Criterion) {
             // Few samples, each long beside a hundredth of a second.
             group.sample_size(10).sampling_mode(SamplingMode::Flat);
             group.measurement_time(Duration::from_secs(10));
-            for (name, budgets) in [("without budgets", false), ("with four budgets", true)] {
+            for (name, steps) in LIVES {
                 let folder = folder();
                 let records = open(folder.path(), durability);
                 let known = (0..7).flat_map(people).collect();
@@ -133,7 +151,7 @@ pub(super) fn checking(criterion: &mut Criterion) {
                 let mut done = 0;
                 group.bench_function(name, |bencher| {
                     bencher.iter_custom(|count| {
-                        let (ran, passed) = live(&runtime, &records, done, count, budgets);
+                        let (ran, passed) = live(&runtime, &records, done, count, steps);
                         done += count;
                         if of_cpu { ran } else { passed }
                     });
