@@ -70,3 +70,9 @@ pub fn micros(amount: &Value) -> i64 {
     let number = |digits: &str| digits.parse::<i64>().expect("digits");
     sign * (number(whole) * 1_000_000 + number(fraction))
 }
+
+/// Micro-dollars as amounts are written: `"0.026700"`.
+pub fn usd(micros: i64) -> String {
+    let (sign, whole) = (if micros < 0 { "-" } else { "" }, micros.unsigned_abs());
+    format!("{sign}{}.{:06}", whole / 1_000_000, whole % 1_000_000)
+}

@@ -69,6 +69,12 @@ impl Client {
         self.send("DELETE", path, &[], "").await
     }
 
+    /// `PATCH` with JSON.
+    pub async fn patch(&self, path: &str, body: &Value) -> Reply {
+        let json = [("content-type", "application/json")];
+        self.send("PATCH", path, &json, body.to_string()).await
+    }
+
     /// `POST` of JSON.
     pub async fn post(&self, path: &str, body: &Value) -> Reply {
         self.post_with(path, body, &[]).await

@@ -176,6 +176,11 @@ impl Gateway {
         Team::create(&self.admin(), name).await
     }
 
+    /// The same with more of a team's fields (`budget`, `limits`, `weight`).
+    pub async fn team_with(&self, name: &str, more: &Value) -> Team {
+        Team::create_with(&self.admin(), name, more).await
+    }
+
     /// A team as it calls now, after a restart.
     pub fn again(&self, team: &Team) -> Team {
         Team { client: self.anyone().with_key(&team.key), ..team.clone() }
@@ -186,13 +191,19 @@ impl Gateway {
         self.folder.path()
     }
 
-    /// A metric's value, among those that have these labels; none where there is no such line.
+    /// A metric's value, among those that have these labels; none where there is no such line, or where
+    /// it is no whole number.
     pub async fn metric(&self, name: &str, labels: &[(&str, &str)]) -> Option<i64> {
+        self.metric_text(name, labels).await?.parse().ok()
+    }
+
+    /// The same as it is written.
+    pub async fn metric_text(&self, name: &str, labels: &[(&str, &str)]) -> Option<String> {
         let all = self.anyone().get("/metrics").await.expect(200).text();
         let wanted: Vec<String> = labels.iter().map(|(k, v)| format!("{k}=\"{v}\"")).collect();
         let mut lines = all.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('{'));
         let line = lines.find(|line| wanted.iter().all(|label| line.contains(label.as_str())))?;
-        line.rsplit_once(' ')?.1.parse().ok()
+        Some(line.rsplit_once(' ')?.1.to_owned())
     }
 
     /// An account of a provider, as operators see it.

@@ -17,6 +17,7 @@ mod books;
 mod client;
 mod form;
 mod gateway_process;
+mod line;
 pub mod pictures;
 mod queue;
 mod receiver;
@@ -27,15 +28,16 @@ mod vendor;
 mod wait;
 
 pub use self::{
-    books::{Ledger, micros},
+    books::{Ledger, micros, usd},
     client::{Client, Reply, Stream, path_of},
     form::Form,
     gateway_process::{ADMIN_KEY, Gateway, Run, config, config_at},
+    line::Line,
     queue::{QUEUE_KEY, Queue, quick_queue},
     receiver::{Receiver, Told},
     relay::Relay,
     studio::{STUDIO_KEY, Studio, quick_studio},
     team::Team,
-    vendor::{VENDOR_KEY, Vendor, quick},
+    vendor::{PICTURE, VENDOR_KEY, Vendor, flat, quick},
     wait::{until, until_within},
 };

@@ -1,8 +1,11 @@
 //! A wire between the gateway and a vendor that a test can cut, or that leaves a header out.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::{
@@ -19,8 +22,12 @@ use tokio::{
 pub struct Relay {
     address: std::net::SocketAddr,
     shut: Arc<AtomicBool>,
+    heard: Heard,
     _task: JoinSet<()>,
 }
+
+/// The credentials that went over it.
+type Heard = Arc<Mutex<BTreeSet<String>>>;
 
 impl Relay {
     /// One in front of the vendor at that address, which never hears of the header `deaf_to`.
@@ -29,22 +36,28 @@ impl Relay {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let shut = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&shut);
+        let heard = Heard::default();
+        let (flag, ears) = (Arc::clone(&shut), Arc::clone(&heard));
         let mut task = JoinSet::new();
         task.spawn(async move {
             let mut wires = JoinSet::new();
             while let Ok((near, _)) = listener.accept().await {
                 let Ok(far) = TcpStream::connect(&vendor).await else { continue };
-                let wire = Wire { shut: Arc::clone(&flag), deaf_to };
+                let wire = Wire { shut: Arc::clone(&flag), deaf_to, heard: Arc::clone(&ears) };
                 wires.spawn(wire.run(near, far));
             }
         });
-        Self { address, shut, _task: task }
+        Self { address, shut, heard, _task: task }
     }
 
     /// Its address.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Every credential that was sent over it, each once.
+    pub fn heard(&self) -> BTreeSet<String> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// From here on nothing reaches the vendor, or everything that comes on a new connection does.
@@ -56,6 +69,7 @@ impl Relay {
 struct Wire {
     shut: Arc<AtomicBool>,
     deaf_to: Option<&'static str>,
+    heard: Heard,
 }
 
 impl Wire {
@@ -79,6 +93,8 @@ impl Wire {
             }
             // The head of a small request comes in one piece.
             let piece = &mut piece[..length];
+            let credentials = credentials(piece);
+            self.heard.lock().unwrap_or_else(PoisonError::into_inner).extend(credentials);
             if let Some(name) = self.deaf_to {
                 misspell(piece, name.as_bytes());
             }
@@ -98,4 +114,19 @@ fn misspell(bytes: &mut [u8], name: &[u8]) {
         }
         at += 1;
     }
+}
+
+/// The credentials in the head of a request.
+fn credentials(piece: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(piece);
+    let head = text.split("\r\n\r\n").next().unwrap_or_default();
+    let values = head.lines().filter_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        match name.to_ascii_lowercase().as_str() {
+            "x-api-key" => Some(value),
+            "authorization" => Some(value.strip_prefix("Bearer ").unwrap_or(value)),
+            _ => None,
+        }
+    });
+    values.map(str::to_owned).collect()
 }

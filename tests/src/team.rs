@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{Client, Reply, path_of, until};
+use crate::{Client, Reply, gateway_process::merge, path_of, until};
 
 /// A team, its key, and the client that uses it.
 #[derive(Debug, Clone)]
@@ -20,13 +20,29 @@ pub struct Team {
 impl Team {
     /// Makes a team with a key for everything.
     pub async fn create(admin: &Client, name: &str) -> Self {
-        let team = admin.post("/admin/v1/teams", &json!({ "name": name })).await.expect(201).json();
-        let id = team["id"].as_str().expect("a team's id").to_owned();
-        let key = json!({ "team_id": id, "name": "main", "scopes": ["generate", "read"] });
+        Self::create_with(admin, name, &json!({})).await
+    }
+
+    /// The same with more of a team's fields (`budget`, `limits`, `weight`).
+    pub async fn create_with(admin: &Client, name: &str, more: &Value) -> Self {
+        let mut team = json!({ "name": name });
+        merge(&mut team, more);
+        let team = admin.post("/admin/v1/teams", &team).await.expect(201).json();
+        Self::of(admin, team["id"].as_str().expect("a team's id"), &json!({})).await
+    }
+
+    /// The same team with another key, which has these fields too (`budget`, `limits`, `models`).
+    pub async fn another_key(&self, admin: &Client, more: &Value) -> Self {
+        Self::of(admin, &self.id, more).await
+    }
+
+    async fn of(admin: &Client, id: &str, more: &Value) -> Self {
+        let mut key = json!({ "team_id": id, "name": "main", "scopes": ["generate", "read"] });
+        merge(&mut key, more);
         let key = admin.post("/admin/v1/keys", &key).await.expect(201).json();
         let text = key["key"].as_str().expect("the key itself").to_owned();
         Self {
-            id,
+            id: id.to_owned(),
             key_id: key["id"].as_str().expect("a key's id").to_owned(),
             client: Client::new(admin.base()).with_key(&text),
             key: text,

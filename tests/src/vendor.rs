@@ -4,8 +4,8 @@
 
 use serde_json::{Value, json};
 use simulated_vendors::{
-    Placement, Running, Zekron,
-    zekron::{Latency, Limits, Settings},
+    Micros, Placement, Running, Zekron,
+    zekron::{Latency, Limits, PriceRange, Prices, Settings},
 };
 
 use crate::Client;
@@ -20,6 +20,21 @@ pub fn quick() -> Settings {
         picture_bytes: Some(3000),
         limits: Limits { per_minute: 1_000_000, concurrent: 1000 },
         ..Settings::default()
+    }
+}
+
+/// What [`flat`] charges for a picture, in micro-dollars: the most that its page says, so that the worst
+/// price of a call is its price.
+pub const PICTURE: i64 = 29_000;
+
+/// As [`quick`], with one price for every picture and money for many.
+pub fn flat() -> Settings {
+    let price = Micros(PICTURE.unsigned_abs());
+    let v1 = [("zekron-image-1".to_owned(), PriceRange { min: price, max: price })];
+    Settings {
+        prices: Prices { v1: v1.into(), ..Prices::default() },
+        starting_balance_micros: Micros(1_000_000_000),
+        ..quick()
     }
 }
 

@@ -3,11 +3,13 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use coordination::memory::{MemoryFingerprints, MemoryGuard, MemoryLots, MemoryTurns};
+use coordination::memory::{
+    MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas, MemoryTurns,
+};
 use engine::{Account, Caller, Engine, Generation, Key, Market, Parts, Request, Scope, Team};
 use provider::{Clock, Entropy, ManualClock, Provider, Timestamp};
 use provider_generor::{Config, Generor};
-use records::{Change, KeyHash, Records, sqlite};
+use records::{Change, KeyHash, Records, Rules, sqlite};
 use simulated_vendors::generor::{Limits, Settings};
 use tests::{STUDIO_KEY, Studio, quick_studio};
 
@@ -31,6 +33,22 @@ struct NoWebhooks;
 impl engine::Payload for NoWebhooks {
     fn document(&self, _: &Engine, _: &Generation) -> Result<String, String> {
         Err("nobody is told".to_owned())
+    }
+}
+
+/// No account comes while it runs.
+#[derive(Debug)]
+struct NoMore;
+
+impl engine::OpenAccount for NoMore {
+    fn open(
+        &self,
+        provider: &str,
+        _: &str,
+        _: secrecy::SecretString,
+        _: &serde_json::Value,
+    ) -> engine::Result<Account> {
+        Err(engine::Refusal::field("provider", format!("{provider} takes no more accounts")))
     }
 }
 
@@ -69,6 +87,7 @@ impl House {
             turns: Arc::new(MemoryTurns::new(Arc::clone(&timer), Duration::ZERO)),
             lots: Arc::new(MemoryLots::new(Arc::clone(&timer))),
             guard: Arc::new(MemoryGuard::new(Arc::clone(&timer))),
+            quotas: Arc::new(MemoryQuotas::new(Arc::clone(&timer))),
             equals: Arc::new(MemoryFingerprints::default()),
             store: assets::Store::folder(&folder.path().join("assets"), false).expect("a store"),
             fetcher: assets::Fetcher::new(
@@ -83,6 +102,7 @@ impl House {
             entropy: Arc::new(Counter::default()),
             observer: Arc::new(engine::Silent),
             vault: engine::Vault::new(&[7; 32]),
+            opener: Arc::new(NoMore),
             payload: Arc::new(NoWebhooks),
             settings: engine::Settings {
                 asset_ttl: Duration::from_secs(3600),
@@ -92,6 +112,7 @@ impl House {
                 memory_in_flight: 1 << 20,
                 public_url: "http://127.0.0.1:1".to_owned(),
                 alone: true,
+                retention: engine::Retention::default(),
             },
         };
         let engine = Engine::open(parts).await.expect("the engine opens");
@@ -116,6 +137,7 @@ fn caller(at: Timestamp) -> Caller {
         id: "team_a".to_owned(),
         name: "a".to_owned(),
         models: Vec::new(),
+        rules: Rules::default(),
         created_at: at,
         revoked_at: None,
     };
@@ -126,9 +148,13 @@ fn caller(at: Timestamp) -> Caller {
         prefix: "atl_a".to_owned(),
         scopes: vec![Scope::Generate, Scope::Read],
         models: Vec::new(),
+        rules: Rules::default(),
+        networks: Vec::new(),
+        metadata: BTreeMap::new(),
         created_at: at,
         expires_at: None,
         revoked_at: None,
+        last_used_at: None,
     };
     Caller { team: Arc::new(team), key: Arc::new(key) }
 }
@@ -143,12 +169,7 @@ fn market(url: &str, clock: &Arc<dyn Clock>) -> Market {
         key: STUDIO_KEY.into(),
         limits: adapter.limits("main"),
     };
-    let vendor = engine::Vendor {
-        name: "generor".to_owned(),
-        adapter: Arc::new(adapter),
-        accounts: vec![Arc::new(account)],
-        loopback: true,
-    };
+    let vendor = engine::Vendor::new("generor", Arc::new(adapter), vec![Arc::new(account)], true);
     Market::new(vec![vendor], Vec::new(), BTreeMap::new())
 }
 

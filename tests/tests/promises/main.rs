@@ -7,7 +7,11 @@
     reason = "a helper of tests fails by panicking, like the tests"
 )]
 
+mod administration;
+mod backup;
 mod bad_input;
+mod budget_rush;
+mod budgets;
 mod chat;
 mod disconnect;
 mod first_light;
@@ -15,6 +19,7 @@ mod free_tier;
 mod generor_table;
 mod idempotency;
 mod keys;
+mod limits;
 mod month_turn;
 mod native;
 mod never_lost;
@@ -25,8 +30,10 @@ mod paid_once;
 mod queue_crash;
 mod queue_limits;
 mod queue_safety;
+mod revocation;
 mod secrets_stay;
 mod speech;
+mod stolen_database;
 mod studio_account;
 mod studio_crash;
 mod studio_delete;

@@ -1,5 +1,9 @@
 //! Walls between teams: what is another team's cannot be told from what never was.
 
+mod house;
+mod routes;
+mod table;
+
 use serde_json::{Value, json};
 use tests::{Client, Form, Reply, pictures};
 
