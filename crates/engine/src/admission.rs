@@ -8,7 +8,7 @@ use coordination::{Lease, Taken, UnitsEnd, Watched};
 use provider::{Kind, MicroUsd};
 use records::{Change, Failure, Purse, Units, UnitsState};
 
-use crate::{Code, Engine, journey::failure, market::Account};
+use crate::{Code, Engine, journey::failure, vendor::Account};
 
 /// What an attempt holds at its account until it is over.
 #[derive(Debug, Default)]

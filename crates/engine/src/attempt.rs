@@ -1,4 +1,6 @@
-//! One attempt: submit, follow, settle; and what an error means for the next one.
+//! One attempt: submit, follow, settle.
+
+mod verdict;
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,43 +10,21 @@ use provider::{
 };
 use records::{Attempt, Booking, Change, EndAttempt, Failure, Lost, Outcome};
 
-pub(crate) use crate::tries::Opening;
+pub(crate) use self::verdict::{Rest, Verdict, verdict};
+use self::verdict::{outcome, used_up};
 use crate::{
     Code, Engine,
     admission::Held,
-    journey::{Journey, Made, failure},
-    market::Account,
+    journey::{Journey, failure},
+    opening::Opening,
     plan::{Step, work},
     poller::Queued,
     turns::AccountPace,
+    vendor::Account,
 };
 
 /// How long inputs wait for room in memory.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// What an attempt means for its call.
-#[derive(Debug)]
-pub(crate) enum Verdict {
-    /// Done.
-    Made(Box<Made>),
-    /// The vendor's safety check stopped it.
-    Blocked,
-    /// Not here; the next step may.
-    Next(Failure),
-    /// Here or elsewhere, after a rest.
-    Again(Failure, Rest),
-    /// Nobody may try again: the first one may have been charged.
-    Over(Failure),
-}
-
-/// How to rest before the next try.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rest {
-    /// The account is paused; its queue waits.
-    Paused,
-    /// A growing span.
-    Backoff,
-}
 
 /// What came of running an attempt.
 #[derive(Debug)]
@@ -288,58 +268,5 @@ impl Underway {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.journey.engine
-    }
-}
-
-fn used_up() -> Failure {
-    failure(Code::ProvidersUnavailable, "the provider's allowance is used up for now")
-}
-
-fn outcome(error: &Error) -> Outcome {
-    match error.kind() {
-        ErrorKind::Blocked => Outcome::Blocked,
-        ErrorKind::RateLimited | ErrorKind::Exhausted => Outcome::RateLimited,
-        ErrorKind::Unpaid => Outcome::Unpaid,
-        ErrorKind::Unauthorised | ErrorKind::Suspended => Outcome::Unauthorised,
-        ErrorKind::TimedOut => Outcome::TimedOut,
-        ErrorKind::Invalid
-        | ErrorKind::Unsupported
-        | ErrorKind::NotFound
-        | ErrorKind::Unavailable
-        | ErrorKind::Failed => Outcome::Failed,
-    }
-}
-
-/// What an error that was certainly not charged means for the call.
-pub(crate) fn verdict(error: &Error) -> Verdict {
-    match (by_kind(error), error.retry()) {
-        (Verdict::Again(failure, _), Retry::No) => Verdict::Next(failure),
-        (verdict, _) => verdict,
-    }
-}
-
-fn by_kind(error: &Error) -> Verdict {
-    let bad = |message: &str| failure(Code::ProviderError, message);
-    let busy = |message: &str| failure(Code::ProvidersUnavailable, message);
-    match error.kind() {
-        ErrorKind::Blocked => Verdict::Blocked,
-        ErrorKind::Unpaid
-        | ErrorKind::Unauthorised
-        | ErrorKind::Suspended
-        | ErrorKind::Exhausted => Verdict::Next(busy("the provider takes no work from us for now")),
-        ErrorKind::RateLimited => {
-            Verdict::Again(busy("the provider is over its rate limit"), Rest::Paused)
-        }
-        ErrorKind::Unavailable => {
-            Verdict::Again(busy("the provider cannot be reached"), Rest::Backoff)
-        }
-        ErrorKind::TimedOut => {
-            Verdict::Again(bad("the provider did not answer in time"), Rest::Backoff)
-        }
-        ErrorKind::Failed => Verdict::Again(bad("the provider failed"), Rest::Backoff),
-        ErrorKind::Invalid | ErrorKind::Unsupported => {
-            Verdict::Next(bad("the provider refused the request"))
-        }
-        ErrorKind::NotFound => Verdict::Next(bad("the provider does not know what was asked for")),
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use provider::{ImageFormat, Input, Role};
 use records::{Asset, Change};
 
-use crate::{Code, Engine, InputRef, Refusal, Request, Result, market::Vendor};
+use crate::{Code, Engine, InputRef, Refusal, Request, Result, vendor::Vendor};
 
 /// What an input that is no picture may be.
 const ACCEPTED: &[&str] = &["image/*", "video/*", "audio/*"];

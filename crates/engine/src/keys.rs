@@ -8,7 +8,7 @@
 //! # Why a cache, and what it may forget
 //! Every request begins here; a good key is kept in memory with its team, so that the usual request
 //! reads no database. A change in this process empties the cache before it answers. One in another
-//! process is seen when the entry is [`CACHE_LIFE`] old. Operators come rarely: they are read from the
+//! process is seen when the entry is `CACHE_LIFE` old. Operators come rarely: they are read from the
 //! records each time.
 //!
 //! # Who may change what

@@ -14,6 +14,8 @@
 //! and the next one goes on ([`Engine::open`] picks everything up). The caller is a spectator: its
 //! going away ends nothing. Time and randomness are parameters. No HTTP framework is known here.
 
+mod accept;
+mod accessors;
 mod accounts;
 mod admission;
 mod attempt;
@@ -21,17 +23,24 @@ mod budgets;
 mod caller;
 mod credential;
 mod drive;
+mod fetch;
+mod finish;
 mod flight;
+mod forget;
 mod health;
 mod inputs;
+mod insist;
 mod journey;
 mod keep;
 pub mod keys;
 mod knowledge;
+mod left;
 mod market;
 mod observe;
 mod offers;
+mod opening;
 mod pace;
+mod parts;
 mod places;
 mod plan;
 mod poller;
@@ -52,6 +61,7 @@ mod sweep;
 mod tries;
 mod turns;
 mod vault;
+mod vendor;
 mod watch;
 mod webhooks;
 mod workers;
@@ -63,10 +73,11 @@ pub use credential::Credential;
 pub use flight::Inline;
 pub use health::Hold;
 pub use keys::Keyring;
-pub use market::{Account, Alias, Listing, Market, Resolved, Vendor};
+pub use market::{Alias, Listing, Market, Resolved};
 pub use observe::{Observer, Silent};
 pub use offers::Offer;
 pub use pace::PaceState;
+pub use parts::{Parts, Retention, Settings};
 pub use plan::Estimate;
 pub use queries::{Done, Watch};
 pub use reconcile::{Difference, DifferenceKind, Reconciliation, UnitsCompared};
@@ -80,88 +91,19 @@ pub use request::{CacheUse, Delivery, InputRef, Request, Webhook, Wishes};
 pub use reseal::{ResealError, reseal};
 pub use start::{IdempotencyKey, Started};
 pub use vault::{Vault, VaultError};
+pub use vendor::{Account, Vendor};
 pub use watch::AccountLoad;
 pub use webhooks::Payload;
 
-use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use coordination::{Fingerprints, Guard, Lots, Quotas, Turns};
 use parking_lot::{Mutex, RwLock};
-use provider::{Clock, Entropy, Ids};
-use records::{Change, Records};
+use provider::{Clock, Ids};
+use records::Records;
 use secrecy::ExposeSecret as _;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{flight::Flight, health::Health, poller::Poller};
-
-/// What the engine works with. The gateway makes it; tests make it with their own clock.
-#[derive(Debug)]
-pub struct Parts {
-    /// The truth.
-    pub records: Arc<dyn Records>,
-    /// Turns at accounts.
-    pub turns: Arc<dyn Turns>,
-    /// Prepaid units.
-    pub lots: Arc<dyn Lots>,
-    /// Who stops before a vendor suspends an account.
-    pub guard: Arc<dyn Guard>,
-    /// How fast teams and keys may ask.
-    pub quotas: Arc<dyn Quotas>,
-    /// Equal work in flight.
-    pub equals: Arc<dyn Fingerprints>,
-    /// Where bytes lie.
-    pub store: assets::Store,
-    /// The only way to a caller's address.
-    pub fetcher: assets::Fetcher,
-    /// Who can be asked.
-    pub market: Market,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Randomness.
-    pub entropy: Arc<dyn Entropy>,
-    /// Who measures.
-    pub observer: Arc<dyn Observer>,
-    /// What seals secrets that must be read again.
-    pub vault: Vault,
-    /// How accounts are made that come while the gateway runs.
-    pub opener: Arc<dyn OpenAccount>,
-    /// How webhooks write a generation.
-    pub payload: Arc<dyn Payload>,
-    /// Settings.
-    pub settings: Settings,
-}
-
-/// What operators set.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// How long outputs and uploads are kept.
-    pub asset_ttl: Duration,
-    /// Most attempts of one call.
-    pub attempts: u32,
-    /// The policy where a request does not name one.
-    pub policy: routing::Policy,
-    /// The largest output or input.
-    pub max_asset_bytes: u64,
-    /// Bytes of callers' bodies and inputs that may be in memory at once.
-    pub memory_in_flight: u64,
-    /// Where callers reach us, for links.
-    pub public_url: String,
-    /// Whether no other process works with these records.
-    pub alone: bool,
-    /// What time takes away.
-    pub retention: Retention,
-}
-
-/// How long words and rows are kept; without a span, for ever. The books are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Retention {
-    /// What was asked for, in words.
-    pub prompts: Option<Duration>,
-    /// Generations with their attempts.
-    pub records: Option<Duration>,
-    /// Who changed what.
-    pub audit: Option<Duration>,
-}
 
 /// The engine. Cheap to clone; every clone is the same engine.
 #[derive(Debug, Clone)]
@@ -290,153 +232,7 @@ impl Engine {
     pub fn set_public_url(&self, url: impl Into<String>) {
         *self.0.public_url.write() = url.into();
     }
-
-    pub(crate) fn turns(&self) -> &Arc<dyn Turns> {
-        &self.0.parts.turns
-    }
-
-    pub(crate) fn lots(&self) -> &Arc<dyn Lots> {
-        &self.0.parts.lots
-    }
-
-    pub(crate) fn guard(&self) -> &Arc<dyn Guard> {
-        &self.0.parts.guard
-    }
-
-    pub(crate) fn quotas(&self) -> &Arc<dyn Quotas> {
-        &self.0.parts.quotas
-    }
-
-    pub(crate) fn alerts(&self) -> &budgets::Alerts {
-        &self.0.alerts
-    }
-
-    pub(crate) fn worker(&self) -> &str {
-        &self.0.worker
-    }
-
-    pub(crate) fn poller(&self) -> &Poller {
-        &self.0.poller
-    }
-
-    pub(crate) fn prices(&self) -> &prices::Prices {
-        &self.0.prices
-    }
-
-    pub(crate) fn equals(&self) -> &Arc<dyn Fingerprints> {
-        &self.0.parts.equals
-    }
-
-    pub(crate) fn store(&self) -> &assets::Store {
-        &self.0.parts.store
-    }
-
-    pub(crate) fn fetcher(&self) -> &assets::Fetcher {
-        &self.0.parts.fetcher
-    }
-
-    pub(crate) fn observer(&self) -> &dyn Observer {
-        &*self.0.parts.observer
-    }
-
-    pub(crate) fn vault(&self) -> &Vault {
-        &self.0.parts.vault
-    }
-
-    pub(crate) fn bell(&self) -> &webhooks::Bell {
-        &self.0.bell
-    }
-
-    pub(crate) fn settings(&self) -> &Settings {
-        &self.0.parts.settings
-    }
-
-    pub(crate) fn health(&self) -> &Health {
-        &self.0.health
-    }
-
-    pub(crate) fn images(&self) -> &assets::images::Images {
-        &self.0.images
-    }
-
-    pub(crate) fn links(&self) -> &assets::LinkKey {
-        &self.0.links
-    }
-
-    pub(crate) fn public_url(&self) -> String {
-        self.0.public_url.read().clone()
-    }
-
-    pub(crate) fn flights(&self) -> &Mutex<HashMap<String, Arc<Flight>>> {
-        &self.0.flights
-    }
-
-    pub(crate) fn flight(&self, id: &str) -> Option<Arc<Flight>> {
-        self.0.flights.lock().get(id).cloned()
-    }
-
-    /// The generation has nothing left to do.
-    pub(crate) fn landed(&self, id: &str) {
-        self.0.flights.lock().remove(id);
-    }
-
-    /// Runs work that outlives its caller, on the engine's own runtime, tracked for the shutdown.
-    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.0.tasks.spawn_on(work, &self.0.runtime);
-    }
-
-    pub(crate) fn stopping(&self) -> &CancellationToken {
-        &self.0.stop
-    }
-
-    /// A span between a half and the whole of `most`, so that equal waits do not end together.
-    pub(crate) fn jitter(&self, most: Duration) -> Duration {
-        let mut random = [0_u8; 1];
-        self.0.parts.entropy.fill(&mut random);
-        most / 2 + most / 512 * u32::from(random[0])
-    }
-
-    /// Writes what must be written. The database may fail for a while (a full disk): the money and
-    /// the work are real, so it is tried again until it holds; a row that stays behind is picked up
-    /// after the next start.
-    pub(crate) async fn must_apply(&self, changes: Vec<Change>) {
-        let mut changes = changes;
-        let mut rest = Duration::from_millis(100);
-        for _ in 0..MUST_APPLY_TRIES {
-            match self.records().apply(changes.clone()).await {
-                Ok(()) => return,
-                Err(records::Error::Claimed(reference)) => {
-                    // A lost attempt with the same request took this work for its own. The charge is
-                    // on the books, under that attempt; booking it here too would count it twice.
-                    tracing::error!(%reference, "work was claimed by an equal attempt");
-                    changes.retain(|change| !matches!(change, Change::Book(_)));
-                }
-                Err(records::Error::Storage(reason)) => {
-                    tracing::error!(%reason, "the records cannot be written; trying again");
-                    self.clock().sleep_until(self.clock().now().plus(rest)).await;
-                    rest = (rest * 2).min(Duration::from_secs(10));
-                }
-                Err(error @ records::Error::Stale(_)) if changes.len() > 1 => {
-                    // One of them came too late; the others must not be lost with it.
-                    tracing::error!(%error, "a change was refused; making the others one by one");
-                    for change in changes {
-                        Box::pin(self.must_apply(vec![change])).await;
-                    }
-                    return;
-                }
-                Err(error) => {
-                    tracing::error!(%error, "a change was refused");
-                    return;
-                }
-            }
-        }
-        tracing::error!(
-            "the records could not be written; the next start goes on from the last row"
-        );
-    }
 }
 
 /// Pictures decoded at a time: each may take tens of megabytes.
 const CONVERSIONS_AT_ONCE: usize = 2;
-/// Tries of a write that must hold: some minutes in all.
-const MUST_APPLY_TRIES: u32 = 30;

@@ -29,11 +29,7 @@ use provider::{Error, ErrorKind, Polled, Retry, Ticket, Timestamp};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    Engine,
-    attempt::Underway,
-    drive::{SlotRun, expire},
-    journey::Journey,
-    turns::AccountPace,
+    Engine, attempt::Underway, drive::SlotRun, finish::expire, journey::Journey, turns::AccountPace,
 };
 
 /// Looks under way at one vendor: one that does not answer must not keep the others' jobs waiting.

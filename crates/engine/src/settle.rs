@@ -4,31 +4,18 @@
 //! is the same commit that ends the generation. Where the bytes are still at the vendor the charge is
 //! booked first: whatever happens to the bytes, the money is known.
 
-use std::{sync::Arc, time::Duration};
-
 use coordination::UnitsEnd;
-use provider::{
-    Adjustments, Finished, Found, MicroUsd, Output, OutputSink, Receipt, RemoteOutput, SinkError,
-    Ticket, Timestamp,
-};
-use records::{Asset, Attempt, Booking, Change, EndAttempt, Failure, Outcome, Purse};
+use provider::{Adjustments, Finished, Found, MicroUsd, Output, Timestamp};
+use records::{Asset, Booking, Change, EndAttempt, Failure, Outcome, Purse};
 
 use crate::{
-    Account, Code, Engine, Vendor,
+    Code,
     attempt::{Underway, Verdict},
-    drive,
+    finish,
     journey::{Made, failure},
     keep::Kept,
     plan::Step,
-    turns::AccountPace,
 };
-
-/// Tries to bring bytes home before they are given up as lost.
-const FETCH_TRIES: u32 = 8;
-/// The first rest between two of them; it doubles.
-const FETCH_REST: Duration = Duration::from_millis(500);
-/// Tries to have a result deleted at the vendor.
-const FORGET_TRIES: u32 = 4;
 
 impl Underway {
     /// Settles finished work.
@@ -81,106 +68,8 @@ impl Underway {
         }
     }
 
-    /// Fetches what the vendor keeps for us; the charge is on the books.
-    pub(crate) async fn bring_home(self, finished: Finished, session: assets::BlobSink) -> Verdict {
-        let mut session = session;
-        let mut outputs = Vec::with_capacity(finished.outputs.len());
-        for output in finished.outputs {
-            let output = match output {
-                Output::Remote(remote) => match self.fetch(&remote, &mut session).await {
-                    Ok(receipt) => Output::Written(receipt),
-                    Err(reason) => return self.lost_output(reason).await,
-                },
-                here => here,
-            };
-            outputs.push(output);
-        }
-        if let (false, Some(job)) = (self.journey.request.store, &finished.reference) {
-            // The bytes are here and nobody may keep them: the vendor shall not either.
-            self.engine().forget(self.step(), job).await;
-        }
-        let kept = self.collect(&outputs, session).await;
-        self.conclude(None, kept, finished.adjustments).await
-    }
-
-    async fn fetch(
-        &self,
-        remote: &RemoteOutput,
-        session: &mut assets::BlobSink,
-    ) -> Result<Receipt, String> {
-        let engine = self.engine();
-        let mut rest = FETCH_REST;
-        let mut last = String::new();
-        for _ in 0..FETCH_TRIES {
-            match self.fetch_once(remote, session).await {
-                Ok(receipt) => return Ok(receipt),
-                Err(FetchError::Gone(reason)) => return Err(reason),
-                Err(FetchError::Passing(reason)) => last = reason,
-            }
-            tracing::warn!(attempt = %self.id, reason = %last, "an output could not be fetched yet");
-            let clock = engine.clock();
-            clock.sleep_until(clock.now().plus(engine.jitter(rest))).await;
-            rest *= 2;
-        }
-        Err(last)
-    }
-
-    async fn fetch_once(
-        &self,
-        remote: &RemoteOutput,
-        session: &mut assets::BlobSink,
-    ) -> Result<Receipt, FetchError> {
-        let pace = AccountPace::new(self.engine(), self.account()).await;
-        let mut writer = session.open(provider::OutputHint::default()).await?;
-        let adapter = &self.step().listing.vendor.adapter;
-        if let Err(error) = adapter.fetch(pace.call(), remote, &mut *writer).await {
-            let reason = format!("{} {}", error.public(), error.private());
-            return Err(match error.kind() {
-                provider::ErrorKind::NotFound => FetchError::Gone(reason),
-                _ => FetchError::Passing(reason),
-            });
-        }
-        Ok(writer.finish().await?)
-    }
-
-    /// The outputs' facts, converted where another format was asked for.
-    async fn collect(
-        &self,
-        outputs: &[Output],
-        mut session: assets::BlobSink,
-    ) -> Result<Vec<Kept>, String> {
-        let mut all = Vec::with_capacity(outputs.len());
-        for output in outputs {
-            let kept = match output {
-                Output::Text(text) => Kept::text(text.clone()),
-                Output::Written(receipt) => {
-                    let stored = session.take(receipt).ok_or("an output was not kept")?;
-                    let mut kept = self.engine().keep(&self.journey, stored).await?;
-                    if !self.journey.request.store {
-                        self.whole(&mut kept).await?;
-                    }
-                    kept
-                }
-                Output::Remote(_) => return Err("an output is still at the provider".to_owned()),
-            };
-            all.push(kept);
-        }
-        Ok(all)
-    }
-
-    /// Bytes that nobody may keep go into the one answer, however many they are.
-    async fn whole(&self, kept: &mut Kept) -> Result<(), String> {
-        let Some(stored) = kept.stored.as_mut().filter(|stored| stored.inline.is_none()) else {
-            return Ok(());
-        };
-        let most = self.engine().settings().max_asset_bytes;
-        let bytes = self.journey.store().bytes(&stored.id, most).await;
-        stored.inline = Some(bytes.map_err(|error| error.to_string())?);
-        Ok(())
-    }
-
     /// Ends the attempt: with outputs, or with a charge for something that cannot be used.
-    async fn conclude(
+    pub(crate) async fn conclude(
         mut self,
         booking: Option<Booking>,
         kept: Result<Vec<Kept>, String>,
@@ -217,7 +106,7 @@ impl Underway {
         if late {
             // Outputs are added to an end that is written.
             self.journey.flight.ended().await;
-            changes.push(drive::late(&self.journey, outputs.clone()));
+            changes.push(finish::late(&self.journey, outputs.clone()));
         }
         let defer = self.journey.is_single() && kept.is_ok() && !late;
         if !defer {
@@ -363,96 +252,6 @@ impl Underway {
         let model = self.step().listing.name();
         let team = &self.journey.team;
         self.engine().observer().booked(team, self.provider(), &model, booking.amount);
-    }
-}
-
-/// What a vendor is to delete.
-#[derive(Debug, Clone, Copy)]
-enum Leftover<'a> {
-    /// A job.
-    Job(&'a Ticket),
-    /// Finished work: what it was claimed by, and its outputs.
-    Work(&'a str, &'a [RemoteOutput]),
-}
-
-impl Leftover<'_> {
-    const fn reference(&self) -> &str {
-        match self {
-            Self::Job(ticket) => ticket.reference.as_str(),
-            Self::Work(reference, _) => reference,
-        }
-    }
-}
-
-impl Engine {
-    /// Has the vendor delete what it keeps of a job.
-    pub(crate) async fn forget(&self, step: &Step, job: &str) {
-        let ticket = Ticket { reference: job.to_owned(), look_after: Duration::ZERO };
-        self.delete_there(&step.listing.vendor, &step.account, Leftover::Job(&ticket)).await;
-    }
-
-    /// Has the vendors delete what they keep of ended attempts, where they can and the account is still
-    /// ours. Nobody waits for it.
-    pub(crate) fn forget_work(&self, attempts: &[Attempt]) {
-        for attempt in attempts {
-            let Some(reference) = attempt.reference.clone() else { continue };
-            let Some(vendor) = self.market().vendor(&attempt.provider) else { continue };
-            let account = vendor.account(&attempt.account);
-            let Some(account) = account.filter(|_| vendor.description().can_forget) else {
-                continue;
-            };
-            let (engine, vendor) = (self.clone(), Arc::clone(vendor));
-            let outputs: Vec<_> = attempt.remote.iter().map(RemoteOutput::from).collect();
-            self.spawn(async move {
-                let work = Leftover::Work(&reference, &outputs);
-                engine.delete_there(&vendor, &account, work).await;
-            });
-        }
-    }
-
-    async fn delete_there(&self, vendor: &Vendor, account: &Arc<Account>, what: Leftover<'_>) {
-        let mut rest = FETCH_REST;
-        let reference = what.reference();
-        for _ in 0..FORGET_TRIES {
-            let pace = AccountPace::new(self, account).await;
-            let told = match what {
-                Leftover::Job(ticket) => vendor.adapter.cancel(pace.call(), ticket).await,
-                Leftover::Work(reference, outputs) => {
-                    vendor.adapter.forget(pace.call(), reference, outputs).await
-                }
-            };
-            // While it rests, its credential may be replaced.
-            drop(pace);
-            match told {
-                Ok(()) => return,
-                Err(error) => {
-                    tracing::warn!(account = %account.id, reference, ?error, "not deleted there yet");
-                }
-            }
-            self.clock().sleep_until(self.clock().now().plus(self.jitter(rest))).await;
-            rest *= 2;
-        }
-        tracing::error!(
-            account = %account.id,
-            reference,
-            "the provider could not be made to delete a result"
-        );
-    }
-}
-
-enum FetchError {
-    /// The vendor no longer has it.
-    Gone(String),
-    /// Another try may bring it.
-    Passing(String),
-}
-
-impl From<SinkError> for FetchError {
-    fn from(error: SinkError) -> Self {
-        match error {
-            SinkError::TooLarge { .. } => Self::Gone(error.to_string()),
-            SinkError::Storage(reason) => Self::Passing(reason),
-        }
     }
 }
 

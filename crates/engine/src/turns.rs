@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use provider::{Blame, Call, Error, ErrorKind, Pace, Retry, Turn};
 use records::Change;
 
-use crate::{Engine, credential::InUse, market::Account};
+use crate::{Engine, credential::InUse, vendor::Account};
 
 /// Takes turns at one account and remembers that they were taken: what was sent in the last minute
 /// counts on after a restart.

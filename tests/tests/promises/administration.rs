@@ -1,21 +1,9 @@
 //! Administration by the command line: every verb, what it prints for programs and people, how it exits.
 
-use std::process::Output;
-
 use serde_json::{Value, json};
 use tests::{ADMIN_KEY, Gateway};
 
-use crate::{house, image};
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn json_of(output: &Output) -> Value {
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {}", text(&output.stdout)))
-}
+use crate::{house, image, json_of, text};
 
 /// What the operator's command tells programs.
 async fn told(gateway: &Gateway, arguments: &[&str]) -> Value {

@@ -7,17 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::{ADMIN_KEY, Gateway, Vendor, config, quick};
 
-use crate::{image, run};
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn json_of(output: &Output) -> Value {
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {}", text(&output.stdout)))
-}
+use crate::{image, json_of, run, text};
 
 /// A folder with that configuration and nothing else.
 fn empty_house(config: &Value) -> TempDir {

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Output};
 use serde_json::{Value, json};
 use tests::{Gateway, pictures, until};
 
-use crate::{house, run};
+use crate::{house, run, text};
 
 /// A gateway as a stranger starts it: an empty folder, no configuration. The port alone is not the
 /// default, because tests share a machine.
@@ -13,10 +13,6 @@ async fn stranger() -> Gateway {
     let folder = tempfile::tempdir().expect("a folder");
     let run = run().env("ATELIER__SERVER__LISTEN", "127.0.0.1:0");
     Gateway::start(run, folder, &["serve"]).await
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// The words of a text that begin so.

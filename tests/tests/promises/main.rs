@@ -47,6 +47,8 @@ mod videos;
 mod walls;
 mod webhooks;
 
+use std::process::Output;
+
 use serde_json::{Value, json};
 use tests::{Gateway, Run, Vendor, config, quick};
 
@@ -65,4 +67,16 @@ async fn house(change: Value) -> (Vendor, Gateway) {
 /// The smallest request.
 fn image(prompt: &str) -> Value {
     json!({ "kind": "image", "prompt": prompt, "size": "512x512" })
+}
+
+/// What a command printed.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What a command that did not fail told programs.
+fn json_of(output: &Output) -> Value {
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", text(&output.stdout)))
 }

@@ -1,4 +1,6 @@
-use super::*;
+use std::time::Duration;
+
+use super::{periods::zone, *};
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
@@ -98,4 +100,5 @@ fn each_share_is_told_once_in_a_period() {
 fn what_is_left_is_never_negative() {
     assert_eq!(used(110, 100, &[]).remaining, Some(MicroUsd::ZERO));
     assert_eq!(used(30, 100, &[]).remaining, Some(MicroUsd::from_micros(70)));
+    assert_eq!(used(-30, 100, &[]).remaining, Some(MicroUsd::from_micros(100)), "nor past it");
 }

@@ -139,7 +139,11 @@ impl<V: Stand> Stage<V> {
                 memory_in_flight: 1 << 20,
                 public_url: "http://127.0.0.1:1".to_owned(),
                 alone,
-                retention: engine::Retention::default(),
+                retention: engine::Retention {
+                    prompts: Some(days(90)),
+                    records: Some(days(400)),
+                    audit: Some(days(730)),
+                },
             },
         };
         let engine = runtime.spawn(Engine::open(parts)).await.unwrap().unwrap();
@@ -273,6 +277,10 @@ impl<V> Drop for Stage<V> {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+pub(crate) fn days(count: u64) -> Duration {
+    Duration::from_secs(count * 24 * 3600)
 }
 
 fn open(folder: &Path) -> Arc<dyn Records> {

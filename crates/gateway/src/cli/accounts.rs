@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Session,
     args::{AccountVerb, AccountsArgs, AccountsVerb, CredentialArgs, NewAccountArgs},
-    client::Client,
+    client::{Client, path_to},
     failure::Failure,
     reseal,
     show::{self, Column},
@@ -72,7 +72,7 @@ pub(super) async fn run(session: &Session<'_>, args: AccountsArgs) -> Result<(),
         }
         AccountVerb::Get { account } => {
             let id = id(&client, account).await?;
-            let account = client.get(&[&ACCOUNTS[..], &[&id]].concat(), &[]).await?;
+            let account = client.get(&path_to(&ACCOUNTS, &id, &[]), &[]).await?;
             one(session, account);
         }
         AccountVerb::Add(new) => {
@@ -82,7 +82,7 @@ pub(super) async fn run(session: &Session<'_>, args: AccountsArgs) -> Result<(),
         AccountVerb::Rotate { account, credential } => {
             let key = key(session, credential)?;
             let id = id(&client, account).await?;
-            let path = [&ACCOUNTS[..], &[&id, "rotate"]].concat();
+            let path = path_to(&ACCOUNTS, &id, &["rotate"]);
             let account = match key {
                 Some(key) => client.post(&path, &json!({ "key": key.expose_secret() })).await?,
                 None => client.act(&path, &[]).await?,
@@ -93,7 +93,7 @@ pub(super) async fn run(session: &Session<'_>, args: AccountsArgs) -> Result<(),
         AccountVerb::Release { account } => hold(session, &client, account, false).await?,
         AccountVerb::Remove { account } => {
             let id = id(&client, account).await?;
-            let gone = client.delete(&[&ACCOUNTS[..], &[&id]].concat()).await?;
+            let gone = client.delete(&path_to(&ACCOUNTS, &id, &[])).await?;
             show::done(session, &gone, &id, "removed");
         }
     }
@@ -107,7 +107,7 @@ async fn hold(
     held: bool,
 ) -> Result<(), Failure> {
     let id = id(client, account).await?;
-    let path = [&ACCOUNTS[..], &[&id]].concat();
+    let path = path_to(&ACCOUNTS, &id, &[]);
     one(session, client.patch(&path, &json!({ "hold": held })).await?);
     Ok(())
 }

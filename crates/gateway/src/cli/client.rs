@@ -221,6 +221,11 @@ impl Client {
     }
 }
 
+/// The path of one row of a list, and what lies below it.
+pub(super) fn path_to<'a>(list: &[&'a str], id: &'a str, below: &[&'a str]) -> Vec<&'a str> {
+    [list, &[id], below].concat()
+}
+
 /// Server-sent events, each with one line of JSON.
 #[derive(Debug)]
 pub(super) struct Events {

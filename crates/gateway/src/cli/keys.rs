@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Session,
     args::{KeyChange, KeyRights, KeysArgs, KeysVerb, NewKeyArgs},
+    client::path_to,
     failure::Failure,
     output,
     show::{self, Column},
@@ -13,11 +14,6 @@ use super::{
 };
 
 const KEYS: [&str; 3] = ["admin", "v1", "keys"];
-
-/// A key's own path, and what lies below it.
-fn path<'a>(id: &'a str, below: &[&'a str]) -> Vec<&'a str> {
-    [&KEYS[..], &[id], below].concat()
-}
 
 pub(super) async fn run(session: &Session<'_>, args: KeysArgs) -> Result<(), Failure> {
     let client = Target::admin(session, args.remote)?;
@@ -28,7 +24,7 @@ pub(super) async fn run(session: &Session<'_>, args: KeysArgs) -> Result<(), Fai
             show::rows(session, keys, &COLUMNS);
         }
         KeysVerb::Get { id } => {
-            let key = client.get(&path(&id, &[]), &[]).await?;
+            let key = client.get(&path_to(&KEYS, &id, &[]), &[]).await?;
             one(session, &key);
         }
         KeysVerb::Create(new) => {
@@ -36,17 +32,17 @@ pub(super) async fn run(session: &Session<'_>, args: KeysArgs) -> Result<(), Fai
             show::fields(session, &key, &["id", "key"]);
         }
         KeysVerb::Update(change) => {
-            let key = client.patch(&path(&change.id, &[]), &changed(&change)?).await?;
+            let key = client.patch(&path_to(&KEYS, &change.id, &[]), &changed(&change)?).await?;
             one(session, &key);
         }
         KeysVerb::Rotate { id, grace } => {
             let mut body = Map::new();
             put(&mut body, [("grace", grace.map(Value::String))]);
-            let key = client.post(&path(&id, &["rotate"]), &Value::Object(body)).await?;
+            let key = client.post(&path_to(&KEYS, &id, &["rotate"]), &Value::Object(body)).await?;
             show::fields(session, &key, &["id", "key"]);
         }
         KeysVerb::Revoke { id } => {
-            let gone = client.delete(&path(&id, &[])).await?;
+            let gone = client.delete(&path_to(&KEYS, &id, &[])).await?;
             show::done(session, &gone, &id, "revoked");
         }
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Session,
     args::{NewTeamArgs, TeamChange, TeamsArgs, TeamsVerb},
-    client::Client,
+    client::{Client, path_to},
     failure::Failure,
     show::{self, Column},
     target::Target,
@@ -13,17 +13,12 @@ use super::{
 
 const TEAMS: [&str; 3] = ["admin", "v1", "teams"];
 
-/// A team's own path, and what lies below it.
-fn path<'a>(id: &'a str, below: &[&'a str]) -> Vec<&'a str> {
-    [&TEAMS[..], &[id], below].concat()
-}
-
 pub(super) async fn run(session: &Session<'_>, args: TeamsArgs) -> Result<(), Failure> {
     let client = Target::admin(session, args.remote)?;
     match args.verb {
         TeamsVerb::List => list(session, &client).await?,
         TeamsVerb::Get { id } => {
-            let team = client.get(&path(&id, &[]), &[]).await?;
+            let team = client.get(&path_to(&TEAMS, &id, &[]), &[]).await?;
             one(session, &team);
         }
         TeamsVerb::Create(new) => {
@@ -31,19 +26,19 @@ pub(super) async fn run(session: &Session<'_>, args: TeamsArgs) -> Result<(), Fa
             show::fields(session, &team, &["id", "webhook_secret"]);
         }
         TeamsVerb::Update(change) => {
-            let team = client.patch(&path(&change.id, &[]), &changed(&change)?).await?;
+            let team = client.patch(&path_to(&TEAMS, &change.id, &[]), &changed(&change)?).await?;
             one(session, &team);
         }
         TeamsVerb::Revoke { id } => {
-            let gone = client.delete(&path(&id, &[])).await?;
+            let gone = client.delete(&path_to(&TEAMS, &id, &[])).await?;
             show::done(session, &gone, &id, "revoked");
         }
         TeamsVerb::Erase { id } => {
-            let gone = client.act(&path(&id, &["erase"]), &[]).await?;
+            let gone = client.act(&path_to(&TEAMS, &id, &["erase"]), &[]).await?;
             show::done(session, &gone, &id, "erased");
         }
         TeamsVerb::WebhookSecret { id } => {
-            let secret = client.act(&path(&id, &["webhook-secret"]), &[]).await?;
+            let secret = client.act(&path_to(&TEAMS, &id, &["webhook-secret"]), &[]).await?;
             show::fields(session, &secret, &["webhook_secret"]);
         }
     }
@@ -69,7 +64,7 @@ async fn list(session: &Session<'_>, client: &Client) -> Result<(), Failure> {
                 continue;
             }
             if let Some(id) = team["id"].as_str() {
-                *team = client.get(&path(id, &[]), &[]).await?;
+                *team = client.get(&path_to(&TEAMS, id, &[]), &[]).await?;
             }
         }
     }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Session,
     args::{UsersArgs, UsersVerb},
+    client::path_to,
     failure::Failure,
     show::{self, Column},
     target::Target,
@@ -44,11 +45,11 @@ pub(super) async fn run(session: &Session<'_>, args: UsersArgs) -> Result<(), Fa
             show::fields(session, &user, &["id", "key"]);
         }
         UsersVerb::Rotate { id } => {
-            let user = client.act(&[&USERS[..], &[&id, "rotate"]].concat(), &[]).await?;
+            let user = client.act(&path_to(&USERS, &id, &["rotate"]), &[]).await?;
             show::fields(session, &user, &["id", "key"]);
         }
         UsersVerb::Revoke { id } => {
-            let gone = client.delete(&[&USERS[..], &[&id]].concat()).await?;
+            let gone = client.delete(&path_to(&USERS, &id, &[])).await?;
             show::done(session, &gone, &id, "revoked");
         }
     }

@@ -6,9 +6,15 @@ use actix_web::{
     web::Payload,
 };
 use engine::{Market, Refusal, keys::Actor};
+use records::{Budget, Limits};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{body, dto_rules::LimitsDto, error::Result, json};
+use super::{
+    body,
+    dto_rules::{BudgetsDto, LimitsDto},
+    error::Result,
+    json,
+};
 
 /// Bytes of an administration body: names and lists of names.
 const BODY: usize = 64 * 1024;
@@ -42,22 +48,19 @@ pub(super) async fn read_if_any<T: DeserializeOwned + Default>(
     Ok(json::parse(&bytes)?)
 }
 
-/// Names that nobody answers to would lock a team out without a word.
+/// Names that nobody answers to would lock a team out without a word, and a limit of a model that is not
+/// there would limit nothing.
 ///
 /// # Errors
 /// `invalid_request` naming the first one that is not there.
-pub(super) fn known_models(market: &Market, names: &[String]) -> Result<(), Refusal> {
-    for (index, name) in names.iter().enumerate() {
+pub(super) fn known_names(
+    market: &Market,
+    models: &[String],
+    limits: Option<&LimitsDto>,
+) -> Result<(), Refusal> {
+    for (index, name) in models.iter().enumerate() {
         known_model(market, name).map_err(|refusal| refusal.at(format!("models[{index}]")))?;
     }
-    Ok(())
-}
-
-/// As [`known_models`]: a limit of a model that is not there would limit nothing.
-///
-/// # Errors
-/// `invalid_request` naming the first one that is not there.
-pub(super) fn known_limits(market: &Market, limits: Option<&LimitsDto>) -> Result<(), Refusal> {
     for name in limits.into_iter().flat_map(LimitsDto::models) {
         known_model(market, name).map_err(|refusal| refusal.at(format!("limits.models.{name}")))?;
     }
@@ -69,6 +72,33 @@ fn known_model(market: &Market, name: &str) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::field("models", format!("there is no model {name:?}")))
+}
+
+/// What a team or key may ask for and spend, as far as it shall be different.
+pub(super) struct Changed {
+    pub(super) models: Option<Vec<String>>,
+    pub(super) budgets: Option<Vec<Budget>>,
+    pub(super) limits: Option<Limits>,
+}
+
+/// What a change says of a team or key; `null` takes away what there was.
+///
+/// # Errors
+/// As [`known_names`].
+pub(super) fn changed(
+    market: &Market,
+    models: Option<Option<Vec<String>>>,
+    budgets: Option<Option<BudgetsDto>>,
+    limits: Option<Option<LimitsDto>>,
+) -> Result<Changed, Refusal> {
+    let models = models.map(Option::unwrap_or_default);
+    let named = limits.as_ref().and_then(Option::as_ref);
+    known_names(market, models.as_deref().unwrap_or_default(), named)?;
+    Ok(Changed {
+        models,
+        budgets: budgets.map(|all| all.map(BudgetsDto::into_budgets).unwrap_or_default()),
+        limits: limits.map(|limits| limits.map(Limits::from).unwrap_or_default()),
+    })
 }
 
 /// An answer with a secret that is told this once: nobody on its way may keep it.

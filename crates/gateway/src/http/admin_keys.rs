@@ -128,10 +128,8 @@ pub(super) struct KeysQuery {
 pub(super) async fn create(request: HttpRequest, state: Data<State>, payload: Payload) -> Result {
     let actor = auth::operator(&request, &state, Right::Keys).await?;
     let body: KeyBody = admin::read(&request, payload).await?;
-    let market = state.engine.market();
     let models = body.models.unwrap_or_default();
-    admin::known_models(market, &models)?;
-    admin::known_limits(market, body.limits.as_ref())?;
+    admin::known_names(state.engine.market(), &models, body.limits.as_ref())?;
     let rules = Rules {
         budgets: body.budget.map(BudgetsDto::into_budgets).unwrap_or_default(),
         limits: body.limits.map(Limits::from).unwrap_or_default(),
@@ -202,16 +200,14 @@ pub(super) async fn update(
 ) -> Result {
     let actor = auth::operator(&request, &state, Right::Keys).await?;
     let body: KeyPatchBody = admin::read(&request, payload).await?;
-    let market = state.engine.market();
-    let models = body.models.map(Option::unwrap_or_default);
-    admin::known_models(market, models.as_deref().unwrap_or_default())?;
-    admin::known_limits(market, body.limits.as_ref().and_then(Option::as_ref))?;
+    let admin::Changed { models, budgets, limits } =
+        admin::changed(state.engine.market(), body.models, body.budget, body.limits)?;
     let patch = KeyPatch {
         name: body.name,
         scopes: body.scopes,
         models,
-        budgets: body.budget.map(|all| all.map(BudgetsDto::into_budgets).unwrap_or_default()),
-        limits: body.limits.map(|limits| limits.map(Limits::from).unwrap_or_default()),
+        budgets,
+        limits,
         networks: body.allowed_ips.map(Option::unwrap_or_default),
         metadata: body.metadata.map(|pairs| pairs.map(|pairs| pairs.0).unwrap_or_default()),
         expires_at: body.expires_at,

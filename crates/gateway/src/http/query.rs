@@ -1,10 +1,14 @@
 //! What a query asks for: pages and spans.
 
+use std::time::Duration;
+
 use actix_web::{HttpRequest, web::Query};
 use engine::{Page, Refusal};
 use provider::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::{IntoParams, ToSchema};
+
+use super::plan_fees::first_of_month;
 
 /// Rows of a page where nobody says.
 const USUAL: u32 = 20;
@@ -129,10 +133,32 @@ pub(super) fn span(
     to: Option<&str>,
 ) -> Result<(Option<Timestamp>, Option<Timestamp>), Refusal> {
     let (from, to) = (moment("from", from)?, moment("to", to)?);
-    if from.zip(to).is_some_and(|(from, to)| from > to) {
-        return Err(Refusal::field("from", "`from` is later than `to`"));
-    }
+    in_order(from, to)?;
     Ok((from, to))
+}
+
+/// As [`span`], of what was charged: this month so far, as far as it is left out.
+///
+/// # Errors
+/// As [`span`]; a span that is left out in part must not end before it begins either.
+pub(super) fn charged_span(
+    from: Option<&str>,
+    to: Option<&str>,
+    now: Timestamp,
+) -> Result<(Timestamp, Timestamp), Refusal> {
+    let (from, to) = (moment("from", from)?, moment("to", to)?);
+    let from = from.unwrap_or_else(|| first_of_month(now));
+    // The end is not included, and what was charged in this very millisecond shall be.
+    let to = to.unwrap_or_else(|| now.plus(Duration::from_millis(1)));
+    in_order(Some(from), Some(to))?;
+    Ok((from, to))
+}
+
+fn in_order(from: Option<Timestamp>, to: Option<Timestamp>) -> Result<(), Refusal> {
+    match from.zip(to) {
+        Some((from, to)) if from > to => Err(Refusal::field("from", "`from` is later than `to`")),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

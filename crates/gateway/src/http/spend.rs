@@ -151,13 +151,7 @@ pub(super) async fn spend(request: HttpRequest, state: Data<State>) -> Result {
 
 fn read(query: SpendQuery, now: Timestamp) -> Result<Asked, Refusal> {
     let by = dimensions(query.by.as_deref().unwrap_or(Dimension::Team.as_str()))?;
-    let (from, to) = query::span(query.from.as_deref(), query.to.as_deref())?;
-    // The end is not included, and what was charged in this very millisecond shall be.
-    let to = to.unwrap_or_else(|| now.plus(Duration::from_millis(1)));
-    let from = from.unwrap_or_else(|| plan_fees::first_of_month(now));
-    if from > to {
-        return Err(Refusal::field("from", "`from` is later than `to`"));
-    }
+    let (from, to) = query::charged_span(query.from.as_deref(), query.to.as_deref(), now)?;
     if to.since(from) > LONGEST {
         return Err(Refusal::field("from", "the span is longer than 400 days"));
     }

@@ -1,8 +1,6 @@
 //! What a team was charged, and what is left of its budgets.
 #![expect(unused_qualifications, reason = "utoipa's `params(..)` expands to a qualified path")]
 
-use std::time::Duration;
-
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use engine::{BudgetState, Refusal, Scope, UsageRow};
 use provider::{MicroUsd, Timestamp};
@@ -15,7 +13,6 @@ use super::{
     dto_rules::period_schema,
     dto_standing::StandingDto,
     error::{ErrorBody, Result},
-    plan_fees::first_of_month,
     query,
 };
 
@@ -100,13 +97,7 @@ pub(super) async fn usage(request: HttpRequest, state: Data<State>) -> Result {
     let caller = auth::caller(&request, &state, Scope::Read).await?;
     let asked: UsageQuery = query::read(&request)?;
     let now = state.engine.clock().now();
-    let (from, to) = query::span(asked.from.as_deref(), asked.to.as_deref())?;
-    let from = from.unwrap_or_else(|| first_of_month(now));
-    // The end is not included, and what was charged in this very millisecond shall be.
-    let to = to.unwrap_or_else(|| now.plus(Duration::from_millis(1)));
-    if from > to {
-        return Err(Refusal::field("from", "`from` is later than `to`").into());
-    }
+    let (from, to) = query::charged_span(asked.from.as_deref(), asked.to.as_deref(), now)?;
     let key = match asked.key.as_deref() {
         None => None,
         Some("self") => Some(caller.key.id.as_str()),

@@ -4,6 +4,8 @@
 //! from the configuration or the records of teams, never from a request.
 #![expect(clippy::float_arithmetic, reason = "Prometheus counts in floats; nothing here is booked")]
 
+mod specs;
+
 use std::{fmt, time::Duration};
 
 use engine::{AccountLoad, DeliveryState, Generation, Observer, Outcome};
@@ -13,6 +15,12 @@ use prometheus::{
 };
 use provider::{HoldReason, MicroUsd, Timestamp};
 use records::SavingReason;
+
+use self::specs::{
+    ACCOUNT_AVAILABLE, ACCOUNT_BALANCE, ALLOWANCE, ATTEMPT_DURATION, ATTEMPTS, BUDGET_REMAINING,
+    ESTIMATE_DRIFT, GENERATIONS, HOLD_UNTIL, HTTP_DURATION, HTTP_REQUESTS, INFLIGHT, LATE, LONG,
+    OVERHEAD, POLL_DELAY, QUEUE_DEPTH, SAVED, SHORT, SPEND, Spec, WEBHOOK_DELIVERIES, WIDE,
+};
 
 /// Everything that is counted.
 pub struct Metrics {
@@ -43,80 +51,8 @@ impl fmt::Debug for Metrics {
     }
 }
 
-/// Up to a vendor's slowest clip.
-const LONG: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0];
-/// From an answer out of memory to a picture.
-const WIDE: &[f64] = &[0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
-/// How late a look may come; two seconds are the promise.
-const LATE: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
-/// What the gateway itself takes.
-const SHORT: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 /// The label of what is not there.
 const NONE: &str = "none";
-
-/// A metric's name, what it is, and its labels.
-type Spec = (&'static str, &'static str, &'static [&'static str]);
-
-const HTTP_REQUESTS: Spec =
-    ("atelier_http_requests_total", "Requests answered.", &["route", "method", "status"]);
-const HTTP_DURATION: Spec =
-    ("atelier_http_request_duration_seconds", "Time to the answer's head.", &["route"]);
-const OVERHEAD: Spec = (
-    "atelier_gateway_overhead_seconds",
-    "A generation's time outside its attempts at providers.",
-    &[],
-);
-const GENERATIONS: Spec = (
-    "atelier_generations_total",
-    "Generations that became final.",
-    &["kind", "provider", "model", "status"],
-);
-const ATTEMPTS: Spec = (
-    "atelier_attempts_total",
-    "Attempts at providers' accounts.",
-    &["provider", "account", "outcome"],
-);
-const ATTEMPT_DURATION: Spec =
-    ("atelier_attempt_duration_seconds", "Time of an attempt.", &["provider", "model"]);
-const SPEND: Spec =
-    ("atelier_spend_usd_total", "US dollars booked.", &["team", "provider", "model"]);
-const SAVED: Spec = (
-    "atelier_saved_usd_total",
-    "US dollars saved against the price of the next best provider.",
-    &["reason"],
-);
-const BUDGET_REMAINING: Spec = (
-    "atelier_budget_remaining_usd",
-    "What is neither charged nor held of the tightest of a team's budgets.",
-    &["team"],
-);
-const ACCOUNT_AVAILABLE: Spec =
-    ("atelier_account_available", "1 where an account takes work.", &["provider", "account"]);
-const ACCOUNT_BALANCE: Spec =
-    ("atelier_account_balance_usd", "An account's balance as last told.", &["provider", "account"]);
-const ALLOWANCE: Spec = (
-    "atelier_account_allowance_remaining",
-    "Prepaid units left.",
-    &["provider", "account", "kind", "window"],
-);
-const ESTIMATE_DRIFT: Spec = (
-    "atelier_estimate_drift_ratio",
-    "What a model's charges are in times of its vendor's estimates.",
-    &["provider", "model"],
-);
-const HOLD_UNTIL: Spec = (
-    "atelier_account_hold_until_seconds",
-    "When a hold ends, in Unix seconds.",
-    &["provider", "account", "reason"],
-);
-const POLL_DELAY: Spec =
-    ("atelier_poll_delay_seconds", "How much too late a job is looked at.", &["provider"]);
-const QUEUE_DEPTH: Spec =
-    ("atelier_queue_depth", "Calls that wait for a provider's turn.", &["provider"]);
-const INFLIGHT: Spec =
-    ("atelier_inflight", "Calls at a provider's account.", &["provider", "account"]);
-const WEBHOOK_DELIVERIES: Spec =
-    ("atelier_webhook_deliveries_total", "Tries to deliver a webhook.", &["outcome"]);
 
 impl Metrics {
     /// All of them at nothing.
@@ -321,130 +257,4 @@ fn own_time(generation: &Generation) -> Option<Duration> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use coordination::LotLoad;
-    use engine::{Attempt, AttemptState, Cost, Hold, Status};
-    use provider::{Adjustments, Calendar, Kind};
-
-    use super::*;
-
-    fn at(millis: i64) -> Timestamp {
-        Timestamp::from_millis(millis)
-    }
-
-    fn attempt(from: i64, to: i64) -> Attempt {
-        Attempt {
-            id: "att_1".to_owned(),
-            generation: "gen_1".to_owned(),
-            slot: 0,
-            provider: "zekron".to_owned(),
-            account: "main".to_owned(),
-            model: "m".to_owned(),
-            count: 1,
-            state: AttemptState::Ended,
-            outcome: Some(Outcome::Completed),
-            charged: MicroUsd::ZERO,
-            uncertain: false,
-            upper: MicroUsd::ZERO,
-            reference: None,
-            ticket: None,
-            remote: Vec::new(),
-            lost: None,
-            started_at: at(from),
-            ended_at: Some(at(to)),
-        }
-    }
-
-    fn generation(attempts: Vec<Attempt>) -> Generation {
-        Generation {
-            id: "gen_1".to_owned(),
-            team: "team_1".to_owned(),
-            key: "key_1".to_owned(),
-            kind: Kind::Image,
-            status: Status::Completed,
-            model: "a caller's words".to_owned(),
-            request: String::new(),
-            created_at: at(0),
-            completed_at: Some(at(100)),
-            outputs: Vec::new(),
-            provider: None,
-            provider_model: None,
-            account: None,
-            cost: Cost::default(),
-            adjustments: Adjustments::default(),
-            attempts,
-            error: None,
-            metadata: BTreeMap::new(),
-        }
-    }
-
-    #[test]
-    fn attempts_that_overlap_count_once() {
-        let own = |attempts| own_time(&generation(attempts)).unwrap().as_millis();
-        assert_eq!(own(vec![]), 100);
-        assert_eq!(own(vec![attempt(10, 60), attempt(20, 50), attempt(55, 90)]), 20);
-    }
-
-    #[test]
-    fn the_contracts_names_are_rendered() {
-        let metrics = Metrics::new().unwrap();
-        metrics.http("/v1/models", "GET", 200, Duration::from_millis(3));
-        metrics.http("unmatched", "BREW", 404, Duration::from_millis(3));
-        metrics.attempt("zekron", "main", "m", Outcome::Completed, Duration::from_secs(2));
-        metrics.generation(&generation(vec![attempt(10, 60)]));
-        metrics.booked("team_1", "zekron", "zekron/m", MicroUsd::from_micros(26_700));
-        metrics.booked("team_1", "zekron", "zekron/m", MicroUsd::from_micros(-1));
-        metrics.balance("zekron", "main", MicroUsd::from_micros(9_973_300));
-        metrics.webhook(DeliveryState::Pending);
-        metrics.looked("zsky", Duration::from_millis(40));
-        let load = |in_flight, waiting| AccountLoad {
-            provider: "zekron".to_owned(),
-            account: "main".to_owned(),
-            in_flight,
-            slots: Some(5),
-            waiting,
-            calls_in_window: 0,
-            hold: Some(Hold {
-                reason: HoldReason::Suspended,
-                until: Some(Timestamp::from_millis(9_500)),
-            }),
-            balance: None,
-            allowances: vec![LotLoad {
-                kind: Kind::Video,
-                window: Calendar::Month,
-                limit: 300,
-                used: 47,
-                remaining: 253,
-                resets_at: Timestamp::from_millis(0),
-                overage: None,
-            }],
-            safety: None,
-            warnings: Vec::new(),
-        };
-        metrics.render(&[load(1, 1)]);
-        let text = metrics.render(&[load(2, 3)]);
-        for line in [
-            r#"atelier_http_requests_total{method="GET",route="/v1/models",status="200"} 1"#,
-            r#"atelier_http_requests_total{method="other",route="unmatched",status="404"} 1"#,
-            r#"atelier_http_request_duration_seconds_count{route="/v1/models"} 1"#,
-            "atelier_gateway_overhead_seconds_count 1",
-            r#"atelier_generations_total{kind="image",model="zekron/m",provider="zekron",status="completed"} 1"#,
-            r#"atelier_attempts_total{account="main",outcome="completed",provider="zekron"} 1"#,
-            r#"atelier_attempt_duration_seconds_count{model="zekron/m",provider="zekron"} 1"#,
-            r#"atelier_spend_usd_total{model="zekron/m",provider="zekron",team="team_1"} 0.0267"#,
-            r#"atelier_account_balance_usd{account="main",provider="zekron"} 9.9733"#,
-            r#"atelier_account_available{account="main",provider="zekron"} 0"#,
-            r#"atelier_account_hold_until_seconds{account="main",provider="zekron",reason="suspended"} 9"#,
-            r#"atelier_account_allowance_remaining{account="main",kind="video",provider="zekron",window="month"} 253"#,
-            r#"atelier_poll_delay_seconds_count{provider="zsky"} 1"#,
-            r#"atelier_queue_depth{provider="zekron"} 3"#,
-            r#"atelier_webhook_deliveries_total{outcome="retried"} 1"#,
-            r#"atelier_inflight{account="main",provider="zekron"} 2"#,
-        ] {
-            assert!(text.lines().any(|there| there == line), "{line}\n{text}");
-        }
-        assert!(!text.contains("caller's"), "{text}");
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::{
     run,
-    stored::{Columns, all, direction},
+    stored::{Columns, all, direction, numbered_bound},
 };
 use crate::{AuditEntry, AuditFilter, Page, Result};
 
@@ -39,13 +39,7 @@ pub(super) fn list(
     filter: &AuditFilter,
     page: &Page,
 ) -> Result<Vec<AuditEntry>> {
-    let after = match page.after.as_deref().map(str::parse::<i64>) {
-        Some(Ok(id)) => id,
-        // After an entry that cannot be there is nothing.
-        Some(Err(_)) => return Ok(Vec::new()),
-        None if page.ascending => i64::MIN,
-        None => i64::MAX,
-    };
+    let Some(after) = numbered_bound(page) else { return Ok(Vec::new()) };
     let (beyond, order) = direction(page);
     // A statement of its own for one target: its index is of no use to the general one.
     let of = if filter.target.is_some() { "target = ?3" } else { "?3 IS NULL" };

@@ -143,3 +143,13 @@ pub(super) fn bound(page: &Page) -> Value {
         None => Value::Blob(Vec::new()),
     }
 }
+
+/// As [`bound`], of rows that are numbered; none for a page after a row that cannot be there, which has
+/// nothing.
+pub(super) fn numbered_bound(page: &Page) -> Option<i64> {
+    match &page.after {
+        Some(id) => id.parse().ok(),
+        None if page.ascending => Some(i64::MIN),
+        None => Some(i64::MAX),
+    }
+}

@@ -6,7 +6,7 @@ use crate::{
     LedgerEntry, LedgerFilter, Page, Result,
     sqlite::{
         budgets,
-        stored::{Columns, direction},
+        stored::{Columns, direction, numbered_bound},
     },
 };
 
@@ -20,13 +20,7 @@ pub(in crate::sqlite) fn ledger(
     filter: &LedgerFilter,
     page: &Page,
 ) -> Result<Vec<LedgerEntry>> {
-    let after = match page.after.as_deref().map(str::parse::<i64>) {
-        Some(Ok(id)) => id,
-        // After a row that cannot be there is nothing.
-        Some(Err(_)) => return Ok(Vec::new()),
-        None if page.ascending => i64::MIN,
-        None => i64::MAX,
-    };
+    let Some(after) = numbered_bound(page) else { return Ok(Vec::new()) };
     let team = match (&filter.team, &filter.key) {
         (None, Some(key)) => budgets::team_of(conn, key)?,
         (team, _) => team.clone(),

@@ -1,0 +1,86 @@
+//! What an error means: for the attempt that it ended, and for the next one.
+
+use provider::{Error, ErrorKind, Retry};
+use records::{Failure, Outcome};
+
+use crate::{
+    Code,
+    journey::{Made, failure},
+};
+
+/// What an attempt means for its call.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// Done.
+    Made(Box<Made>),
+    /// The vendor's safety check stopped it.
+    Blocked,
+    /// Not here; the next step may.
+    Next(Failure),
+    /// Here or elsewhere, after a rest.
+    Again(Failure, Rest),
+    /// Nobody may try again: the first one may have been charged.
+    Over(Failure),
+}
+
+/// How to rest before the next try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// The account is paused; its queue waits.
+    Paused,
+    /// A growing span.
+    Backoff,
+}
+
+pub(super) fn used_up() -> Failure {
+    failure(Code::ProvidersUnavailable, "the provider's allowance is used up for now")
+}
+
+pub(super) fn outcome(error: &Error) -> Outcome {
+    match error.kind() {
+        ErrorKind::Blocked => Outcome::Blocked,
+        ErrorKind::RateLimited | ErrorKind::Exhausted => Outcome::RateLimited,
+        ErrorKind::Unpaid => Outcome::Unpaid,
+        ErrorKind::Unauthorised | ErrorKind::Suspended => Outcome::Unauthorised,
+        ErrorKind::TimedOut => Outcome::TimedOut,
+        ErrorKind::Invalid
+        | ErrorKind::Unsupported
+        | ErrorKind::NotFound
+        | ErrorKind::Unavailable
+        | ErrorKind::Failed => Outcome::Failed,
+    }
+}
+
+/// What an error that was certainly not charged means for the call.
+pub(crate) fn verdict(error: &Error) -> Verdict {
+    match (by_kind(error), error.retry()) {
+        (Verdict::Again(failure, _), Retry::No) => Verdict::Next(failure),
+        (verdict, _) => verdict,
+    }
+}
+
+fn by_kind(error: &Error) -> Verdict {
+    let bad = |message: &str| failure(Code::ProviderError, message);
+    let busy = |message: &str| failure(Code::ProvidersUnavailable, message);
+    match error.kind() {
+        ErrorKind::Blocked => Verdict::Blocked,
+        ErrorKind::Unpaid
+        | ErrorKind::Unauthorised
+        | ErrorKind::Suspended
+        | ErrorKind::Exhausted => Verdict::Next(busy("the provider takes no work from us for now")),
+        ErrorKind::RateLimited => {
+            Verdict::Again(busy("the provider is over its rate limit"), Rest::Paused)
+        }
+        ErrorKind::Unavailable => {
+            Verdict::Again(busy("the provider cannot be reached"), Rest::Backoff)
+        }
+        ErrorKind::TimedOut => {
+            Verdict::Again(bad("the provider did not answer in time"), Rest::Backoff)
+        }
+        ErrorKind::Failed => Verdict::Again(bad("the provider failed"), Rest::Backoff),
+        ErrorKind::Invalid | ErrorKind::Unsupported => {
+            Verdict::Next(bad("the provider refused the request"))
+        }
+        ErrorKind::NotFound => Verdict::Next(bad("the provider does not know what was asked for")),
+    }
+}
