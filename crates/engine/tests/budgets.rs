@@ -257,3 +257,33 @@ async fn only_accepted_requests_count() {
     assert!(refusal.retry_after.is_some_and(|wait| wait.as_secs() <= 60), "{refusal:?}");
     assert_eq!(world.engine.pace_of(&world.caller).await.unwrap().remaining, 0);
 }
+
+#[tokio::test]
+async fn several_calls_are_covered_together_or_not_at_all() {
+    let world = budgeted(World::new().await, 3 * UPPER - 1).await;
+    let three = Request { count: 3, ..Request::image("three foxes") };
+    assert_eq!(refused(&world, three.clone()).await.code, Code::BudgetExceeded);
+    assert_eq!((world.vendor.made(), held(&world).await), (0, 0));
+    let world = budgeted(World::new().await, 3 * UPPER).await;
+    let id = world.start(three).await;
+    assert_eq!(world.end(&id).await.outputs.len(), 3);
+    settled(&world).await;
+}
+
+#[tokio::test]
+async fn nobody_takes_the_money_of_work_that_rests_between_two_tries() {
+    let world = budgeted(World::new().await, UPPER).await;
+    world.vendor.script([Act::Refuse(ErrorKind::Unavailable)]);
+    let id = world.start(Request::image("a fox")).await;
+    // The clock stands still: the second try waits for it.
+    let failed = || async {
+        let now = world.records.generation("team_a", &id).await.unwrap().unwrap();
+        now.attempts.first().is_some_and(|attempt| attempt.ended_at.is_some())
+    };
+    while !failed().await {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(refused(&world, Request::image("a hare")).await.code, Code::BudgetExceeded);
+    assert_eq!(world.end(&id).await.status, Status::Completed);
+    settled(&world).await;
+}

@@ -33,6 +33,7 @@ mod queue_safety;
 mod revocation;
 mod secrets_stay;
 mod speech;
+mod spending;
 mod stolen_database;
 mod studio_account;
 mod studio_crash;
