@@ -30,6 +30,7 @@ fmt:
 bench:
 	$(CARGO) bench --quiet --package records --package coordination --package provider-generor
 	tests/bench/run.sh
+	tests/bench/routing.sh
 
 # What the tests drive the gateway with: the official SDKs. Installs what the machine lacks.
 tools:

@@ -10,6 +10,7 @@ pub mod config;
 pub mod http;
 mod registry;
 mod server;
+mod simulate;
 pub mod telemetry;
 
 pub use server::{FirstStart, Gateway, Purpose, Running, StartError, threads};

@@ -5,14 +5,24 @@
 //! so that `/v1/estimates` and a real decision are the same code. No I/O and no clock: whatever
 //! changes with time is an argument.
 
+mod charge;
+mod choice;
+mod demand;
 mod drift;
+mod scarcity;
 
 use std::time::Duration;
 
 use provider::{MicroUsd, Quote};
 use serde::{Deserialize, Serialize};
 
+pub use charge::{Rise, Share, above, hoped_ratio};
+pub use choice::{Decision, Offer, choose};
+pub use demand::{Demand, Expected};
 pub use drift::{Drift, Learned};
+pub use scarcity::{
+    Draw, Forecast, Leftover, Resource, Stretch, Supply, Typical, Way, set_bid_prices,
+};
 
 /// What a caller or an operator prefers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -51,6 +51,8 @@ pub(super) enum Command {
     Estimate(Work),
     /// Run the simulated vendors alone, on loopback
     Vendors(VendorsArgs),
+    /// Route recorded or invented requests on a virtual clock
+    Simulate(SimulateArgs),
     /// Teams: who they are, what they may spend
     Teams(Box<TeamsArgs>),
     /// Teams' keys
@@ -142,6 +144,13 @@ pub(super) struct VendorsArgs {
     /// A folder in which books and pictures survive
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct SimulateArgs {
+    /// Talk the routing protocol on standard input and output: a message a line, a reply a line
+    #[arg(long, required = true)]
+    pub(super) protocol: bool,
 }
 
 fn kind(text: &str) -> Result<Kind, String> {
@@ -258,6 +267,7 @@ mod tests {
             "atelier usage --book",
             "atelier usage --by moon",
             "atelier backup",
+            "atelier simulate",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

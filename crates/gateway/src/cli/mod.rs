@@ -16,6 +16,7 @@ mod place;
 mod reseal;
 mod serve;
 mod show;
+mod simulate;
 mod target;
 mod teams;
 mod usage;
@@ -80,6 +81,7 @@ fn run(cli: Cli, environment: &Environment) -> Result<(), Failure> {
             Command::Generate(work) => Box::pin(generate::generate(&session, work)).await,
             Command::Estimate(work) => Box::pin(generate::estimate(&session, work)).await,
             Command::Vendors(args) => vendors::run(&session, args).await,
+            Command::Simulate(_) => simulate::run(),
             Command::Teams(args) => teams::run(&session, *args).await,
             Command::Keys(args) => keys::run(&session, *args).await,
             Command::Users(args) => users::run(&session, args).await,
