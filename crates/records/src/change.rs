@@ -23,9 +23,9 @@ pub enum Change {
     UpdateTeam(Team),
     /// A team may work no longer.
     RevokeTeam(String, Timestamp),
-    /// The words of a team that may work no longer are gone: its name, its keys' names and metadata, its
-    /// webhook secret, its generations (as by [`Change::Erase`]), its webhook deliveries; its assets
-    /// expire now. The books keep the money. Fails with [`Error::Stale`](crate::Error::Stale) where the
+    /// The words of a team that may work no longer are gone: its name, its keys' and operators' names, its
+    /// keys' metadata, its webhook secret, its idempotency keys, its generations (as by [`Change::Erase`]), its webhook deliveries; its assets
+    /// expire now, and its keys and operators are revoked. The books keep the money. Fails with [`Error::Stale`](crate::Error::Stale) where the
     /// team is not revoked.
     EraseTeam(String, Timestamp),
     /// A new key, by its hash.
