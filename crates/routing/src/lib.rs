@@ -9,6 +9,7 @@ mod charge;
 mod choice;
 mod demand;
 mod drift;
+mod outlook;
 mod scarcity;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub use charge::{Rise, Share, above, hoped_ratio};
 pub use choice::{Decision, Offer, choose};
 pub use demand::{Demand, Expected};
 pub use drift::{Drift, Learned};
+pub use outlook::Outlook;
 pub use scarcity::{
     Draw, Forecast, Leftover, Resource, Stretch, Supply, Typical, Way, set_bid_prices,
 };

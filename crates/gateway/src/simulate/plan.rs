@@ -1,12 +1,13 @@
-//! The plan of everything that is still to come, and the bid prices that it gives.
+//! What the plan of everything that is still to come is made from: which requests stand for those to
+//! come, and every way to serve them.
 #![expect(clippy::float_arithmetic, reason = "forecasts are statistics; money stays in integers")]
 
 use std::collections::VecDeque;
 
-use routing::{Demand, Draw, Expected, Forecast, Resource, Stretch, Typical, Way, set_bid_prices};
+use routing::{Demand, Draw, Outlook, Typical, Way};
 
 use super::{
-    calendar::{HOUR, month, month_start},
+    calendar::HOUR,
     messages::{Kind, Request},
     prices::Prices,
     supply::{BALANCE, OVERAGE, Supplier, Supplies, TEAMS, supplier, units},
@@ -16,14 +17,6 @@ use super::{
 const EVERY: i64 = HOUR;
 /// So many of the newest requests of each kind stand for those to come.
 const STANDING: usize = 1_200;
-/// Demand is taken as expected and this many standard errors below and above (the three points that
-/// have a normal law's mean and variance): what a unit is worth is the mean over what may come.
-const CASES: [f64; 3] = [-1.22, 0.0, 1.22];
-/// Demand never falls below this share of what is expected.
-const LEAST_DEMAND: f64 = 0.1;
-/// Rounds of pricing from nothing, and from the last plan.
-const FIRST_ROUNDS: usize = 6;
-const ROUNDS: usize = 2;
 /// After so many requests, half of what a budget seems to be worth is believed when a request would
 /// be given up for it. That is final, and a budget's worth hangs on few dear requests.
 const HALF_TRUSTED: f64 = 300.0;
@@ -36,8 +29,7 @@ pub(super) struct Plan {
     /// The newest requests by kind, and how many there were.
     newest: [VecDeque<Request>; 2],
     seen: [u64; 2],
-    resources: Vec<Resource>,
-    cases: Vec<Vec<Resource>>,
+    outlook: Outlook,
     next: i64,
 }
 
@@ -48,8 +40,7 @@ impl Plan {
             demand: Demand::new(start),
             newest: [VecDeque::new(), VecDeque::new()],
             seen: [0, 0],
-            resources: Vec::new(),
-            cases: Vec::new(),
+            outlook: Outlook::new(),
             next: i64::MIN,
         }
     }
@@ -66,7 +57,7 @@ impl Plan {
 
     /// What a unit of a resource is worth at a moment, in micro-USD.
     pub(super) fn worth(&self, resource: usize, at: i64) -> f64 {
-        self.resources.get(resource).map_or(0.0, |resource| resource.price(at))
+        self.outlook.worth(resource, at)
     }
 
     /// How far the worth of money is believed, from 0 to 1.
@@ -77,12 +68,7 @@ impl Plan {
 
     /// The moments ahead at which something scarce is renewed.
     pub(super) fn renewals(&self, now: i64, until: i64) -> Vec<i64> {
-        let supplies = self.resources.iter().flat_map(|resource| &resource.supplies);
-        let mut moments: Vec<i64> =
-            supplies.map(|supply| supply.until).filter(|at| *at > now && *at < until).collect();
-        moments.sort_unstable();
-        moments.dedup();
-        moments
+        self.outlook.renewals(now, until)
     }
 
     /// Makes the plan anew where it is due. `waiting` are the requests that have been put off.
@@ -97,50 +83,13 @@ impl Plan {
             return;
         }
         self.next = now + EVERY;
-        let fresh = supplies.resources(now);
-        let expected = self.demand.expected(now);
-        let ahead = self.ahead(now, &fresh, &expected);
         let typical = self.typical(supplies, prices);
         let waiting: Vec<Typical> = waiting
             .map(|request| Typical { weight: 1.0, ways: ways(request, supplies, prices) })
             .collect();
-        let until = month_start(month(now) + 1).min(self.end);
-        let doubt = self.demand.doubt(&expected, now, until);
-        let rounds = if self.cases.is_empty() { FIRST_ROUNDS } else { ROUNDS };
-        let last = std::mem::take(&mut self.cases);
-        for (index, errors) in CASES.iter().enumerate() {
-            let more = (1.0 + errors * doubt).max(LEAST_DEMAND);
-            let ahead: Vec<Stretch> = ahead
-                .iter()
-                .map(|stretch| Stretch { requests: stretch.requests * more, ..*stretch })
-                .collect();
-            let mut case = fresh.clone();
-            if let Some(last) = last.get(index) {
-                case.iter_mut().zip(last).for_each(|(now, last)| now.start_from(last));
-            }
-            let forecast = Forecast { ahead: &ahead, typical: &typical, waiting: &waiting };
-            set_bid_prices(&mut case, forecast, rounds);
-            self.cases.push(case);
-        }
-        self.resources = mean(fresh, &self.cases);
-    }
-
-    /// The time ahead, cut wherever something is renewed.
-    fn ahead(&self, now: i64, resources: &[Resource], expected: &Expected) -> Vec<Stretch> {
-        let supplies = resources.iter().flat_map(|resource| &resource.supplies);
         let end = self.end.max(now + HOUR);
-        let mut cuts: Vec<i64> =
-            supplies.map(|supply| supply.until).filter(|at| *at > now && *at < end).collect();
-        cuts.push(end);
-        cuts.sort_unstable();
-        cuts.dedup();
-        let mut from = now;
-        cuts.into_iter()
-            .map(|until| {
-                let requests = expected.requests(from, until);
-                Stretch { from: std::mem::replace(&mut from, until), requests }
-            })
-            .collect()
+        let fresh = supplies.resources(now);
+        self.outlook.solve(now, end, fresh, &self.demand, &typical, &waiting);
     }
 
     fn typical(&self, supplies: &Supplies, prices: &Prices) -> Vec<Typical> {
@@ -157,19 +106,6 @@ impl Plan {
         }
         typical
     }
-}
-
-/// The mean of the cases' prices.
-fn mean(mut resources: Vec<Resource>, cases: &[Vec<Resource>]) -> Vec<Resource> {
-    let share = 1.0 / units(cases.len().max(1) as u64);
-    for case in cases {
-        for (resource, case) in resources.iter_mut().zip(case) {
-            for (price, other) in resource.prices.iter_mut().zip(&case.prices) {
-                *price += share * other;
-            }
-        }
-    }
-    resources
 }
 
 /// Units that a request takes on average of an allowance: a blocked one takes one.
