@@ -3,15 +3,9 @@
 //! An outlook is made anew now and then from three things: every resource as it stands, the demand
 //! that was seen, and requests that stand for those to come. It is what a router asks on every
 //! decision: what does a unit cost those who come later, and when is more of it to be had?
-#![expect(clippy::float_arithmetic, reason = "forecasts are statistics; money stays in integers")]
 
-use crate::{Demand, Expected, Forecast, Resource, Stretch, Typical, set_bid_prices};
+use crate::{Demand, Forecast, Resource, Stretch, Typical, set_bid_prices};
 
-/// Demand is taken as expected and this many standard errors below and above (the three points that
-/// have a normal law's mean and variance): what a unit is worth is the mean over what may come.
-const CASES: [f64; 3] = [-1.22, 0.0, 1.22];
-/// Demand never falls below this share of what is expected.
-const LEAST_DEMAND: f64 = 0.1;
 /// Rounds of pricing from nothing, and from the last time.
 const FIRST_ROUNDS: usize = 6;
 const ROUNDS: usize = 2;
@@ -19,16 +13,13 @@ const ROUNDS: usize = 2;
 /// The worth of what is scarce, as of the last time that it was looked at.
 #[derive(Debug, Clone, Default)]
 pub struct Outlook {
-    /// With the prices that hold: the mean of the cases'.
     resources: Vec<Resource>,
-    /// Each case's own prices: the next time begins with them.
-    cases: Vec<Vec<Resource>>,
 }
 
 impl Outlook {
     /// Nothing looked at yet: everything is free.
     pub const fn new() -> Self {
-        Self { resources: Vec::new(), cases: Vec::new() }
+        Self { resources: Vec::new() }
     }
 
     /// Prices every resource for what is to come from now until an end, both in Unix milliseconds.
@@ -46,28 +37,15 @@ impl Outlook {
         typical: &[Typical],
         waiting: &[Typical],
     ) {
-        let expected = demand.expected(now);
-        let doubt = demand.doubt(&expected, now, horizon(now, end, &fresh));
-        let ahead = ahead(now, end, &fresh, &expected);
-        let known = self.resources.len() == fresh.len() && !self.cases.is_empty();
-        let last = if known { std::mem::take(&mut self.cases) } else { Vec::new() };
+        let ahead = ahead(now, end, &fresh, demand);
+        let known = self.resources.len() == fresh.len();
         let rounds = if known { ROUNDS } else { FIRST_ROUNDS };
-        let case = |(index, errors): (usize, &f64)| {
-            let more = (1.0 + errors * doubt).max(LEAST_DEMAND);
-            let scaled = |stretch: &Stretch| Stretch {
-                requests: stretch.requests * more,
-                from: stretch.from,
-            };
-            let ahead: Vec<Stretch> = ahead.iter().map(scaled).collect();
-            let mut resources = fresh.clone();
-            if let Some(last) = last.get(index) {
-                resources.iter_mut().zip(last).for_each(|(now, last)| now.start_from(last));
-            }
-            set_bid_prices(&mut resources, Forecast { ahead: &ahead, typical, waiting }, rounds);
-            resources
-        };
-        self.cases = CASES.iter().enumerate().map(case).collect();
-        self.resources = mean(fresh, &self.cases);
+        let last = std::mem::replace(&mut self.resources, fresh);
+        if known {
+            self.resources.iter_mut().zip(&last).for_each(|(now, last)| now.start_from(last));
+        }
+        let forecast = Forecast { ahead: &ahead, typical, waiting };
+        set_bid_prices(&mut self.resources, forecast, rounds);
     }
 
     /// What a unit of a resource is worth at a moment, in micro-USD; nothing where it is not known.
@@ -90,44 +68,24 @@ fn renewals(resources: &[Resource], now: i64, until: i64) -> Vec<i64> {
     moments
 }
 
-/// How far ahead the doubt is about: until the last of the resources is renewed for the first time.
-fn horizon(now: i64, end: i64, resources: &[Resource]) -> i64 {
-    let first = |resource: &Resource| {
-        let mut ends = resource.supplies.iter().map(|supply| supply.until);
-        ends.find(|until| *until > now)
-    };
-    resources.iter().filter_map(first).max().unwrap_or(end).min(end)
-}
-
 /// The time ahead, cut wherever something is renewed; never empty.
-fn ahead(now: i64, end: i64, resources: &[Resource], expected: &Expected) -> Vec<Stretch> {
+fn ahead(now: i64, end: i64, resources: &[Resource], demand: &Demand) -> Vec<Stretch> {
+    let expected = demand.expected(now);
     let mut cuts = renewals(resources, now, end);
     cuts.push(end.max(now));
     let mut from = now;
     let stretch = |until: i64| {
         let requests = expected.requests(from, until);
-        Stretch { from: std::mem::replace(&mut from, until), requests }
+        let doubt = demand.doubt(&expected, now, until);
+        Stretch { from: std::mem::replace(&mut from, until), requests, doubt }
     };
     cuts.into_iter().map(stretch).collect()
 }
 
-/// The mean of the cases' prices.
-fn mean(mut resources: Vec<Resource>, cases: &[Vec<Resource>]) -> Vec<Resource> {
-    for case in cases {
-        for (resource, case) in resources.iter_mut().zip(case) {
-            for (price, other) in resource.prices.iter_mut().zip(&case.prices) {
-                *price += other / CASES_COUNT;
-            }
-        }
-    }
-    resources
-}
-
-#[expect(clippy::cast_precision_loss, reason = "three")]
-const CASES_COUNT: f64 = CASES.len() as f64;
-
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::float_arithmetic, reason = "forecasts are statistics")]
+
     use super::*;
     use crate::{Draw, Leftover, Supply, Way};
 
@@ -186,13 +144,16 @@ mod tests {
     #[test]
     fn a_supply_that_just_suffices_is_worth_something_for_what_may_come() {
         let now = START + 2 * DAY;
-        let mut outlook = Outlook::new();
         let demand = hourly(2);
         let expected = demand.expected(now).requests(now, END);
-        let fresh = vec![allowance(&[(END, expected * 1.01)])];
-        outlook.solve(now, END, fresh, &demand, &ladder(), &[]);
-        assert!(outlook.cases[1][0].price(now).abs() < 1e-9, "enough for what is expected");
-        assert!(outlook.worth(0, now) > 1.0, "and not for more: {}", outlook.worth(0, now));
+        let worth = |share: f64| {
+            let mut outlook = Outlook::new();
+            let fresh = vec![allowance(&[(END, expected * share)])];
+            outlook.solve(now, END, fresh, &demand, &ladder(), &[]);
+            outlook.worth(0, now)
+        };
+        assert!((1.0..30.0).contains(&worth(1.01)), "{}", worth(1.01));
+        assert!(worth(3.0).abs() < 1e-9, "{}", worth(3.0));
     }
 
     #[test]
@@ -202,7 +163,7 @@ mod tests {
         let mut outlook = Outlook::new();
         let fresh = vec![allowance(&[(END, 4.0)])];
         outlook.solve(START, END, fresh, &demand, &[], &urgent);
-        assert!((96.0..=97.1).contains(&outlook.worth(0, START)), "{}", outlook.worth(0, START));
+        assert!((95.9..=96.1).contains(&outlook.worth(0, START)), "{}", outlook.worth(0, START));
     }
 
     #[test]

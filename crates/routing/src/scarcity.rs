@@ -6,14 +6,26 @@
 //! still to come. A request then takes the way whose money and bid prices sum up to least.
 //!
 //! # How the prices are found
-//! Each constraint in turn gets the least price at which the forecast keeps within its supply, while
-//! the others' prices are held; a few rounds of this settle, because constraints meet only where one
-//! request may draw on two of them. A constraint that does not bind costs one look and has price 0:
-//! whatever is left over near its reset is free.
+//! Each supply in turn gets its price while the others' are held; a few rounds of this settle, because
+//! supplies meet only where one request may draw on two of them. Every request is worth a unit up to
+//! some price; laid in order these are a curve of demand, and the least price at which no more is
+//! wanted than there is can be read from it. A supply that does not bind has price 0: whatever is left
+//! over near its reset is free.
+//!
+//! # Why it is a mean
+//! How much will be wanted is not known. Running out costs a penalty or a dear vendor, having some left
+//! over costs nothing but its worth; so a supply's price is the mean of what it would be in each of
+//! several cases of demand. How far they lie apart is the supply's own: what everything is off by, and
+//! the chance in few large requests. A team that makes three dear clips a month may as well make one or
+//! six, a thousand pictures will be about a thousand.
 #![expect(clippy::float_arithmetic, reason = "forecasts are statistics; money stays in integers")]
 
-/// Halvings in the search for one price: to a quarter of a millionth of the dearest sensible one.
-const HALVINGS: usize = 22;
+/// Demand is taken at the middles of so many equally likely parts of its law.
+const CASES: usize = 8;
+/// Those middles, for a normal law of mean 0 and variance 1.
+const MIDDLES: [f64; CASES] = [-1.534, -0.887, -0.489, -0.157, 0.157, 0.489, 0.887, 1.534];
+/// Requests come in company: so many together are one piece of chance.
+const COMPANY: f64 = 2.0;
 
 /// Something of which there is only so much.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,6 +128,8 @@ pub struct Stretch {
     pub from: i64,
     /// How many requests are expected in it.
     pub requests: f64,
+    /// The relative standard error of how many come from now until its end.
+    pub doubt: f64,
 }
 
 /// What is expected to come.
@@ -140,9 +154,9 @@ pub fn set_bid_prices(resources: &mut [Resource], forecast: Forecast<'_>, rounds
             // Later periods first: what carries over is priced there, if anywhere.
             for period in (0..resources[index].supplies.len()).rev() {
                 resources[index].prices[period] = 0.0;
-                let bids = bids(resources, (index, period), drawing, forecast);
+                let wanted = wanted(resources, (index, period), drawing, forecast);
                 let supply = resources[index].supplies[period].amount;
-                resources[index].prices[period] = clearing(&bids, supply);
+                resources[index].prices[period] = wanted.worth(supply);
             }
         }
     }
@@ -152,93 +166,146 @@ fn draws_on(typical: &Typical, resource: usize) -> bool {
     typical.ways.iter().any(|way| way.draws.iter().any(|draw| draw.resource == resource))
 }
 
-/// One kind of request in one stretch, seen from one supply.
-struct Bid {
-    requests: f64,
+/// What is wanted of one supply, by the price up to which it is.
+#[derive(Default)]
+struct Wanted {
+    steps: Vec<Step>,
+    /// Sums over what is expected, were it free: units, and units by the size of the request.
+    units: f64,
+    squares: f64,
+    /// How far off all of what is expected may be.
+    doubt: f64,
+}
+
+/// Units that are wanted up to a price.
+struct Step {
+    price: f64,
+    expected: f64,
+    /// What waits already will want them whatever comes.
+    certain: f64,
+}
+
+impl Wanted {
+    fn add(&mut self, options: &mut Options, requests: f64, certain: bool) {
+        let mut best = options.without;
+        let mut units = 0.0;
+        for (cost, of) in &options.with {
+            if *cost < best {
+                (best, units) = (*cost, *of);
+            }
+        }
+        if !certain {
+            self.units += requests * units;
+            self.squares += requests * units * units;
+        }
+        options.with.push((options.without, 0.0));
+        while units > 0.0 {
+            // The first price at which something that takes less is no dearer.
+            let (mut price, mut next) = (f64::MAX, 0.0);
+            for (cost, of) in &options.with {
+                if *of < units {
+                    let at = (cost - best) / (units - of);
+                    if at < price || (at <= price && *of < next) {
+                        (price, next) = (at, *of);
+                    }
+                }
+            }
+            let less = requests * (units - next);
+            let (expected, certain) = if certain { (0.0, less) } else { (less, 0.0) };
+            self.steps.push(Step { price, expected, certain });
+            best += price * (units - next);
+            units = next;
+        }
+    }
+
+    /// The mean price over the cases, for so many units.
+    fn worth(mut self, supply: f64) -> f64 {
+        self.steps.sort_unstable_by(|one, other| other.price.total_cmp(&one.price));
+        let chance =
+            if self.units > 0.0 { COMPANY * self.squares / self.units.powi(2) } else { 0.0 };
+        // A law that is never below nothing, with mean 1 and this variance.
+        let width = (self.doubt * self.doubt + chance).ln_1p();
+        let prices = MIDDLES.iter().map(|middle| {
+            let times = (middle * width.sqrt() - width / 2.0).exp();
+            self.clearing(supply, times)
+        });
+        prices.sum::<f64>() / CASES_COUNT
+    }
+
+    /// The least price at which no more is wanted than there is.
+    fn clearing(&self, supply: f64, times: f64) -> f64 {
+        let mut wanted = 0.0;
+        for step in &self.steps {
+            wanted += times * step.expected + step.certain;
+            if wanted > supply {
+                return step.price;
+            }
+        }
+        0.0
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "eight")]
+const CASES_COUNT: f64 = CASES as f64;
+
+/// One request's choice, seen from one supply.
+#[derive(Default)]
+struct Options {
     /// The least that it costs without.
     without: f64,
     /// What it costs besides, and how many units it takes.
     with: Vec<(f64, f64)>,
 }
 
-impl Bid {
-    /// Units wanted at a price.
-    fn wanted(&self, price: f64) -> f64 {
-        let mut best = (self.without, 0.0);
-        for (cost, units) in &self.with {
-            let cost = cost + price * units;
-            if cost < best.0 {
-                best = (cost, *units);
+impl Options {
+    /// The same for another request.
+    fn fill(&mut self, typical: &Typical, index: usize, prices: &[f64]) {
+        self.without = f64::MAX;
+        self.with.clear();
+        for way in &typical.ways {
+            let mut cost = way.cash;
+            let mut units = 0.0;
+            for draw in &way.draws {
+                cost += draw.amount * prices[draw.resource];
+                if draw.resource == index {
+                    units += draw.amount;
+                }
+            }
+            if units > 0.0 {
+                self.with.push((cost, units));
+            } else {
+                self.without = self.without.min(cost);
             }
         }
-        best.1 * self.requests
-    }
-
-    /// The highest price at which it still takes any.
-    fn highest(&self) -> f64 {
-        let highest = self.with.iter().map(|(cost, units)| (self.without - cost) / units);
-        highest.fold(0.0, f64::max)
     }
 }
 
-fn bids(
+fn wanted(
     resources: &[Resource],
     (index, period): (usize, usize),
     drawing: &[&Typical],
     forecast: Forecast<'_>,
-) -> Vec<Bid> {
-    let mut bids = Vec::new();
+) -> Wanted {
+    let mut wanted = Wanted::default();
+    let mut options = Options::default();
     for (place, stretch) in forecast.ahead.iter().enumerate() {
         if !resources[index].counts(period, stretch.from) {
             continue;
         }
+        wanted.doubt = stretch.doubt;
         let prices: Vec<f64> = resources.iter().map(|other| other.price(stretch.from)).collect();
-        let expected = drawing.iter().map(|typical| (*typical, stretch.requests));
-        bids.extend(expected.map(|(typical, times)| bid(typical, times, index, &prices)));
-        if place == 0 {
-            let waiting = forecast.waiting.iter().filter(|waiting| draws_on(waiting, index));
-            bids.extend(waiting.map(|typical| bid(typical, 1.0, index, &prices)));
+        for typical in drawing {
+            options.fill(typical, index, &prices);
+            wanted.add(&mut options, typical.weight * stretch.requests, false);
         }
-    }
-    bids
-}
-
-fn bid(typical: &Typical, times: f64, index: usize, prices: &[f64]) -> Bid {
-    let mut bid = Bid { requests: typical.weight * times, without: f64::MAX, with: Vec::new() };
-    for way in &typical.ways {
-        let mut cost = way.cash;
-        let mut units = 0.0;
-        for draw in &way.draws {
-            cost += draw.amount * prices[draw.resource];
-            if draw.resource == index {
-                units += draw.amount;
+        if place == 0 {
+            for typical in forecast.waiting.iter().filter(|waiting| draws_on(waiting, index)) {
+                options.fill(typical, index, &prices);
+                wanted.add(&mut options, 1.0, true);
             }
         }
-        if units > 0.0 {
-            bid.with.push((cost, units));
-        } else {
-            bid.without = bid.without.min(cost);
-        }
     }
-    bid
-}
-
-/// The least price at which no more is wanted than there is.
-fn clearing(bids: &[Bid], supply: f64) -> f64 {
-    let wanted = |price: f64| bids.iter().map(|bid| bid.wanted(price)).sum::<f64>();
-    if wanted(0.0) <= supply {
-        return 0.0;
-    }
-    let (mut low, mut high) = (0.0, bids.iter().map(Bid::highest).fold(0.0, f64::max));
-    for _ in 0..HALVINGS {
-        let middle = f64::midpoint(low, high);
-        if wanted(middle) > supply {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    high
+    wanted
 }
 
 #[cfg(test)]

@@ -21,9 +21,8 @@ pub(super) const FASTEST: f64 = 0.8;
 /// a minute.
 const SPARE_ATTEMPTS: f64 = 2.0;
 impl Router {
-    /// Every candidate now or as soon as it can be had, and after each renewal. `trust` is how far
-    /// the worth of money is believed.
-    pub(super) fn offers(&self, waiting: &Waiting, trust: f64) -> Vec<Offer> {
+    /// Every candidate now or as soon as it can be had, and after each renewal.
+    pub(super) fn offers(&self, waiting: &Waiting) -> Vec<Offer> {
         let request = &waiting.request;
         let renewals = self.plan.renewals(self.now, request.deadline);
         let mut offers = Vec::new();
@@ -41,7 +40,7 @@ impl Router {
                 continue;
             }
             let at = self.free_at(request, quote);
-            if let Some(cost) = self.cost(request, quote, at, (next_best, trust)) {
+            if let Some(cost) = self.cost(request, quote, at, next_best) {
                 let cost = cost + late(request, quote, at) * request.penalty;
                 if at <= self.now && supplier != Supplier::Allowance {
                     next_best = next_best.min(cost);
@@ -52,7 +51,7 @@ impl Router {
                 offers.push(Offer { candidate, cost, at });
             }
             for at in renewals.iter().filter(|at| **at + spare <= request.deadline) {
-                if let Some(cost) = self.cost(request, quote, *at, (next_best, trust)) {
+                if let Some(cost) = self.cost(request, quote, *at, next_best) {
                     offers.push(Offer { candidate, cost, at: *at });
                 }
             }
@@ -73,18 +72,12 @@ impl Router {
 
     /// Money and the worth of what is taken, in micro-USD; none where supplies would not suffice or
     /// the charge would certainly be above the request's ceiling.
-    fn cost(
-        &self,
-        request: &Request,
-        quote: &Quote,
-        at: i64,
-        (next_best, trust): (f64, f64),
-    ) -> Option<f64> {
+    fn cost(&self, request: &Request, quote: &Quote, at: i64, next_best: f64) -> Option<f64> {
         let team = self.supplies.team(&request.team)?;
         let budget = self.supplies.budget_left(team, at);
         let dearer = |money: f64, resource: Option<usize>| {
             let worth = resource.map_or(0.0, |resource| self.plan.worth(resource, at));
-            money * trust * (worth + self.plan.worth(TEAMS + team, at))
+            money * (worth + self.plan.worth(TEAMS + team, at))
         };
         let ceiling = request.max_price.unwrap_or(f64::MAX);
         let supplier = supplier(&quote.candidate);

@@ -17,9 +17,6 @@ use super::{
 const EVERY: i64 = HOUR;
 /// So many of the newest requests of each kind stand for those to come.
 const STANDING: usize = 1_200;
-/// After so many requests, half of what a budget seems to be worth is believed when a request would
-/// be given up for it. That is final, and a budget's worth hangs on few dear requests.
-const HALF_TRUSTED: f64 = 300.0;
 
 /// What was seen, and what it makes things worth.
 #[derive(Debug)]
@@ -58,12 +55,6 @@ impl Plan {
     /// What a unit of a resource is worth at a moment, in micro-USD.
     pub(super) fn worth(&self, resource: usize, at: i64) -> f64 {
         self.outlook.worth(resource, at)
-    }
-
-    /// How far the worth of money is believed, from 0 to 1.
-    pub(super) fn trust(&self) -> f64 {
-        let seen = units(self.seen.iter().sum());
-        seen / (seen + HALF_TRUSTED)
     }
 
     /// The moments ahead at which something scarce is renewed.

@@ -151,16 +151,13 @@ impl Router {
 
     fn choice(&self, waiting: &Waiting) -> Decision {
         let request = &waiting.request;
-        let decision = choose(&self.offers(waiting, 1.0), request.penalty, self.now);
+        let decision = choose(&self.offers(waiting), request.penalty, self.now);
         if decision != Decision::GiveUp {
             return decision;
         }
         let quickest = request.quotes.iter().map(|quote| quote.est_ms).fold(f64::MAX, f64::min);
         let last = request.deadline - millis(quickest * SLOWEST) - 2 * SECOND;
-        if last > self.now {
-            return Decision::Wait(last.min(self.now + LOOK_AGAIN));
-        }
-        choose(&self.offers(waiting, self.plan.trust()), request.penalty, self.now)
+        if last > self.now { Decision::Wait(last.min(self.now + LOOK_AGAIN)) } else { decision }
     }
 
     fn send(&mut self, id: &str, candidate: usize) -> Option<Verdict> {
