@@ -84,8 +84,6 @@ fn ahead(now: i64, end: i64, resources: &[Resource], demand: &Demand) -> Vec<Str
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::float_arithmetic, reason = "forecasts are statistics")]
-
     use super::*;
     use crate::{Draw, Leftover, Supply, Way};
 
