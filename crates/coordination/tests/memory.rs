@@ -12,12 +12,14 @@ use std::{
 };
 
 use coordination::{
-    Fingerprints, Lease, Share, Turns,
-    memory::{MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas, MemoryTurns},
+    BreakerRule, Fingerprints, Lease, Share, Turns,
+    memory::{
+        MemoryBreakers, MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas, MemoryTurns,
+    },
     suite,
 };
 use proptest::prelude::*;
-use provider::{Clock, Limits, ManualClock, RateWindow, SlotUse, SystemClock, Timestamp};
+use provider::{Clock, Entropy, Limits, ManualClock, RateWindow, SlotUse, SystemClock, Timestamp};
 
 /// Where it makes no difference whose leases they are.
 const ANY: Share<'_> = Share { team: "team_1", weight: 1 };
@@ -36,6 +38,23 @@ fn lots() -> (MemoryLots, ManualClock) {
 fn guard() -> (MemoryGuard, ManualClock) {
     let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
     (MemoryGuard::new(Arc::new(clock.clone())), clock)
+}
+
+/// Randomness that is always the same.
+#[derive(Debug)]
+struct Same(u8);
+
+impl Entropy for Same {
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill(self.0);
+    }
+}
+
+/// Breakers whose rests are as long as they get, but for a hair.
+fn breakers() -> (MemoryBreakers, ManualClock) {
+    let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
+    let (shared, entropy) = (Arc::new(clock.clone()), Arc::new(Same(255)));
+    (MemoryBreakers::new(shared, entropy, BreakerRule::USUAL), clock)
 }
 
 fn quotas() -> (MemoryQuotas, ManualClock) {
@@ -128,6 +147,19 @@ checks! {
         the_vendors_calendar_counts(lots, clock);
         the_smaller_limit_holds(lots, clock);
         a_restart_forgets_nothing(lots, clock);
+    }
+    breakers(breakers()) {
+        a_row_of_failures_opens(breakers, clock);
+        a_share_of_the_window_opens(breakers, clock);
+        what_is_not_judged_does_not_count(breakers);
+        one_probe_at_a_time(breakers, clock);
+        a_probe_that_goes_well_closes(breakers, clock);
+        rests_double_up_to_the_longest(breakers, clock);
+        a_flickering_vendor_rests_longer(breakers, clock);
+        the_vendors_word_lengthens_a_rest(breakers, clock);
+        late_ends_say_nothing(breakers, clock);
+        who_waits_is_woken(breakers, clock);
+        the_load_is_told(breakers, clock);
     }
     guard(guard()) {
         an_unbroken_team_rests(guard, clock);

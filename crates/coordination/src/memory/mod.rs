@@ -2,6 +2,7 @@
 
 mod account;
 mod book;
+mod breakers;
 mod fair;
 mod fingerprints;
 mod guard;
@@ -11,9 +12,12 @@ mod quotas;
 mod sent;
 mod turns;
 mod verdicts;
+mod window;
 
+pub use breakers::MemoryBreakers;
 pub use fingerprints::MemoryFingerprints;
 pub use guard::MemoryGuard;
 pub use lots::MemoryLots;
 pub use quotas::MemoryQuotas;
 pub use turns::MemoryTurns;
+pub use window::Window;

@@ -4,6 +4,7 @@
 //! by hand to see whether it still waits. No check sleeps.
 #![expect(clippy::missing_panics_doc, reason = "a check that fails panics; that is what it is for")]
 
+pub mod breakers;
 pub mod fingerprints;
 pub mod guard;
 pub mod lots;
