@@ -2,13 +2,13 @@
 
 use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
-use coordination::{Fingerprints, Guard, Lots, Quotas, Turns};
+use coordination::{Breakers, Fingerprints, Guard, Lots, Quotas, Turns};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Engine, Observer, Settings, Vault, budgets, flight::Flight, health::Health, poller::Poller,
-    prices, webhooks,
+    prices, retries::Retries, seen, webhooks,
 };
 
 impl Engine {
@@ -22,6 +22,18 @@ impl Engine {
 
     pub(crate) fn guard(&self) -> &Arc<dyn Guard> {
         &self.0.parts.guard
+    }
+
+    pub(crate) fn breakers(&self) -> &Arc<dyn Breakers> {
+        &self.0.parts.breakers
+    }
+
+    pub(crate) fn retries(&self) -> &Retries {
+        &self.0.retries
+    }
+
+    pub(crate) fn seen_records(&self) -> &seen::Records {
+        &self.0.seen
     }
 
     pub(crate) fn quotas(&self) -> &Arc<dyn Quotas> {
@@ -115,5 +127,12 @@ impl Engine {
         let mut random = [0_u8; 1];
         self.0.parts.entropy.fill(&mut random);
         most / 2 + most / 512 * u32::from(random[0])
+    }
+
+    /// A span between nothing and the whole of `most`: calls that failed together try again apart.
+    pub(crate) fn full_jitter(&self, most: Duration) -> Duration {
+        let mut random = [0_u8; 2];
+        self.0.parts.entropy.fill(&mut random);
+        most / u32::from(u16::MAX) * u32::from(u16::from_be_bytes(random))
     }
 }

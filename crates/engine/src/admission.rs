@@ -4,7 +4,7 @@
 //! guard, which waits only for verdicts of attempts in flight; the units last, because what was taken
 //! must be given back, and nothing may come in between.
 
-use coordination::{Lease, Taken, UnitsEnd, Watched};
+use coordination::{Lease, Permit, Taken, UnitsEnd, Watched};
 use provider::{Kind, MicroUsd};
 use records::{Change, Failure, Purse, Units, UnitsState};
 
@@ -19,6 +19,8 @@ pub(crate) struct Held {
     pub(crate) lease: Option<Lease>,
     /// What the vendor's content check says is noted here.
     pub(crate) watched: Option<Watched>,
+    /// Its leave from the breaker, until it is known what the vendor did.
+    pub(crate) permit: Option<Permit>,
     /// Units of the account's allowance.
     pub(crate) taken: Option<Taken>,
 }
@@ -48,6 +50,7 @@ impl Held {
     /// Nothing was sent: whatever was taken is there again.
     pub(crate) async fn undo(&mut self, engine: &Engine) {
         drop(Unsent(self.lease.take()));
+        self.permit = None;
         self.end_units(engine, UnitsEnd::Free).await;
     }
 

@@ -122,6 +122,7 @@ impl Underway {
             generation = %self.journey.id, attempt = %self.id, provider = %self.provider(),
             account = %self.account().name, ?error, "attempt failed",
         );
+        self.vendor_failed(&error);
         if engine.health().notice(&self.account().id, &error, now) {
             tracing::error!(account = %self.account().id, kind = ?error.kind(), "account on hold");
         }

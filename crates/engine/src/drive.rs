@@ -69,7 +69,7 @@ impl SlotRun {
             match course {
                 Course::Queued(queued) => return queued.park(self),
                 Course::Ended(verdict) => {
-                    if let Some(end) = self.judge(step, verdict).await {
+                    if let Some(end) = self.judge(step, verdict) {
                         return self.over(end).await;
                     }
                 }
@@ -80,14 +80,14 @@ impl SlotRun {
 
     /// Goes on once a queued attempt has ended.
     pub(crate) async fn go_on(mut self, step: usize, verdict: Verdict) {
-        match self.judge(step, verdict).await {
+        match self.judge(step, verdict) {
             Some(end) => self.over(end).await,
             None => self.run(Entry::New(0)).await,
         }
     }
 
     /// What an attempt's verdict means for its call; none where the next attempt is due.
-    async fn judge(&mut self, step: usize, verdict: Verdict) -> Option<SlotEnd> {
+    fn judge(&mut self, step: usize, verdict: Verdict) -> Option<SlotEnd> {
         match verdict {
             Verdict::Made(made) => return Some(SlotEnd::Made(made)),
             Verdict::Blocked => {
@@ -99,7 +99,7 @@ impl SlotRun {
                 self.tries.leave(step, Status::Blocked, failure);
             }
             Verdict::Next(failure) => self.tries.leave(step, Status::Failed, failure),
-            Verdict::Again(failure, rest) => self.tries.again(step, failure, rest).await,
+            Verdict::Again(failure, rest) => self.tries.again(step, failure, rest),
             Verdict::Over(failure) => return Some(SlotEnd::Not(Status::Failed, failure)),
         }
         None

@@ -52,9 +52,12 @@ mod refusal;
 mod request;
 mod reseal;
 mod resume;
+mod retries;
 mod rotate;
 mod secrets;
+mod seen;
 mod settle;
+mod standing;
 mod start;
 mod supply;
 mod sweep;
@@ -89,6 +92,8 @@ pub use records::{
 pub use refusal::{Code, Refusal, Result};
 pub use request::{CacheUse, Delivery, InputRef, Request, Webhook, Wishes};
 pub use reseal::{ResealError, reseal};
+pub use seen::Seen;
+pub use standing::ModelLoad;
 pub use start::{IdempotencyKey, Started};
 pub use vault::{Vault, VaultError};
 pub use vendor::{Account, Vendor};
@@ -122,6 +127,8 @@ struct Inner {
     public_url: RwLock<String>,
     poller: Poller,
     prices: prices::Prices,
+    retries: retries::Retries,
+    seen: seen::Records,
     curious: knowledge::Curious,
     alerts: budgets::Alerts,
     /// This process, as the records know it.
@@ -160,6 +167,8 @@ impl Engine {
             public_url: RwLock::new(parts.settings.public_url.clone()),
             poller: Poller::default(),
             prices: prices::Prices::default(),
+            retries: retries::Retries::default(),
+            seen: seen::Records::default(),
             curious: knowledge::Curious::default(),
             alerts: budgets::Alerts::default(),
             bell: webhooks::Bell::default(),

@@ -80,10 +80,18 @@ impl Journey {
     pub(crate) async fn try_open(&self) -> Option<Opening> {
         let step = self.steps.first()?;
         let equal = self.enter(step).now_or_never()?;
+        self.engine.breakers().look(step.lane()).ok()?;
         let turns = self.engine.turns();
         let lease = turns.try_lease(&step.account.id, &step.account.limits).await.ok()?;
         let row = self.row(0, 0);
-        let held = self.admit(lease, step, &row).now_or_never()?.ok()?;
+        let mut held = self.admit(lease, step, &row).now_or_never()?.ok()?;
+        held.permit = match self.engine.enter_lane(step.lane()).now_or_never() {
+            Some(Ok(permit)) => Some(permit),
+            Some(Err(_)) | None => {
+                held.undo(&self.engine).await;
+                return None;
+            }
+        };
         let opening = self.opening(0, row, held, equal);
         match self.flight.pass_gate() {
             true => Some(opening),

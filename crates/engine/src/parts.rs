@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use coordination::{Fingerprints, Guard, Lots, Quotas, Turns};
+use coordination::{Breakers, Fingerprints, Guard, Lots, Quotas, Turns};
 use provider::{Clock, Entropy};
 use records::Records;
 
@@ -19,6 +19,8 @@ pub struct Parts {
     pub lots: Arc<dyn Lots>,
     /// Who stops before a vendor suspends an account.
     pub guard: Arc<dyn Guard>,
+    /// Who leaves vendors alone while they fail.
+    pub breakers: Arc<dyn Breakers>,
     /// How fast teams and keys may ask.
     pub quotas: Arc<dyn Quotas>,
     /// Equal work in flight.

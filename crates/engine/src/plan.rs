@@ -1,5 +1,6 @@
 //! From a request to an ordered list of steps: who can do it, for how much, in which order.
 
+mod failing;
 mod layout;
 mod quote;
 
@@ -161,6 +162,17 @@ pub(crate) fn work(
     }
 }
 
+/// When it may be tried again: nobody knows of a hold, but of what is left alone because it fails.
+const TRY_AGAIN: Duration = Duration::from_secs(15);
+
+fn soonest(asked: &[Asked], plan: &routing::Plan) -> Duration {
+    let passing = asked.iter().zip(&plan.barriers).filter_map(|(asked, barrier)| match barrier {
+        Some(Barrier::Passing(_)) if !asked.wait.is_zero() => Some(asked.wait),
+        _ => None,
+    });
+    passing.min().map_or(TRY_AGAIN, |wait| wait.min(TRY_AGAIN))
+}
+
 /// 503 where waiting may help, 422 where no wait would.
 fn refuse(asked: &[Asked], plan: &routing::Plan) -> Refusal {
     let reasons: Vec<_> = asked
@@ -178,7 +190,7 @@ fn refuse(asked: &[Asked], plan: &routing::Plan) -> Refusal {
     if plan.may_pass() {
         let message = "every provider that could do this is unavailable for now";
         return Refusal::new(Code::ProvidersUnavailable, message)
-            .after(Duration::from_secs(15))
+            .after(soonest(asked, plan))
             .with_details(details);
     }
     let said: Vec<String> = asked

@@ -85,7 +85,7 @@ impl Underway {
                 let detail = error.as_ref().map(|e| format!("{} {}", e.public(), e.private()));
                 self.close(Outcome::Failed, detail, None, UnitsEnd::Free).await;
                 let message = "the provider failed before it did the work";
-                Verdict::Again(failure(Code::ProviderError, message), Rest::Backoff)
+                Verdict::Again(failure(Code::ProviderError, message), Rest::Backoff(None))
             }
             Word::Unknown => self.uncertain(lost, error).await,
         }

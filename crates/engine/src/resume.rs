@@ -180,7 +180,7 @@ impl Engine {
             None => None,
         };
         let taken = units.get(&last.id).cloned();
-        let held = Held { account: account.clone(), lease, watched, taken };
+        let held = Held { account: account.clone(), lease, watched, permit: None, taken };
         let equal = match last.state {
             AttemptState::Submitting | AttemptState::Lost => {
                 let print = fingerprint(&journey.request, &journey.steps[step]);

@@ -23,6 +23,7 @@ impl Underway {
         // The vendor is done with it: its slot there is free before the bytes are looked at.
         self.held.lease = None;
         self.held.judged(false);
+        self.vendor_did_well();
         self.engine().health().works(&self.account().id, self.started_at);
         self.tell_balance(finished.balance);
         self.learn(&finished.charge);

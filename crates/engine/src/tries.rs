@@ -1,7 +1,13 @@
 //! One call's way through the plan: which step is next, whether it may begin, when to give up.
+//!
+//! A provider that failed the call comes after all that have not: going on elsewhere costs no time and
+//! hurts nobody. Only then is the same one tried again, after a rest and within its budget of retries
+//! ([`crate::retries`]).
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::select_all;
+use provider::Timestamp;
 use records::{Change, Failure, Status};
 
 use crate::{
@@ -9,9 +15,11 @@ use crate::{
     attempt::Rest,
     journey::{Journey, SlotEnd, failure},
     opening::Opening,
+    plan::Step,
+    turns::LONGEST_PAUSE,
 };
 
-/// The first rest between two tries; it doubles.
+/// The longest first rest between two tries at one provider; it doubles.
 const FIRST_REST: Duration = Duration::from_millis(250);
 /// How often a vendor may say «slow down» before the call goes elsewhere or ends.
 const MOST_PAUSES: u32 = 10;
@@ -27,14 +35,25 @@ pub(crate) struct Tries {
     left: Vec<bool>,
     /// The step to go on with.
     next: usize,
+    /// The providers that have failed this call.
+    failed: Vec<Failed>,
     last: Option<(Status, Failure)>,
+}
+
+/// A provider that has failed a call.
+#[derive(Debug)]
+struct Failed {
+    provider: String,
+    times: u32,
+    /// Not to be tried before.
+    rests_until: Timestamp,
 }
 
 impl Tries {
     pub(crate) fn new(journey: &Arc<Journey>) -> Self {
         let left = vec![false; journey.steps.len()];
         let journey = Arc::clone(journey);
-        Self { journey, used: 0, pauses: 0, left, next: 0, last: None }
+        Self { journey, used: 0, pauses: 0, left, next: 0, failed: Vec::new(), last: None }
     }
 
     /// So many attempts were begun by a process that died.
@@ -46,6 +65,10 @@ impl Tries {
     pub(crate) fn opened(&mut self, step: usize) {
         self.used += 1;
         self.next = step;
+        if self.failed(step).is_none() {
+            let engine = &self.journey.engine;
+            engine.retries().first(self.provider(step), engine.clock().now());
+        }
     }
 
     /// The step is out of the question for this call.
@@ -54,28 +77,54 @@ impl Tries {
         self.last = Some((status, failure));
     }
 
-    /// The step may be tried again, after a rest; another one goes first where there is one.
-    pub(crate) async fn again(&mut self, step: usize, failure: Failure, rest: Rest) {
+    /// The step may be tried again, after a rest; one of another provider goes first where there is one.
+    pub(crate) fn again(&mut self, step: usize, failure: Failure, rest: Rest) {
         self.last = Some((Status::Failed, failure));
         match rest {
             // The account itself waits: its next lease comes when the pause is over.
             Rest::Paused if self.pauses < MOST_PAUSES => {
                 self.pauses += 1;
                 self.used = self.used.saturating_sub(1);
-                return;
             }
-            Rest::Paused => {
-                self.left[step] = true;
-                return;
+            Rest::Paused => self.left[step] = true,
+            Rest::Backoff(told) => {
+                self.next = (step + 1) % self.left.len();
+                self.note_failed(step, told);
             }
-            Rest::Backoff => {}
         }
-        self.next = (step + 1) % self.left.len();
-        if self.used < self.journey.engine.settings().attempts {
-            let span = FIRST_REST * 2_u32.saturating_pow(self.used.saturating_sub(1).min(8));
-            let clock = self.journey.engine.clock();
-            clock.sleep_until(clock.now().plus(self.journey.engine.jitter(span))).await;
+    }
+
+    /// The provider rests for this call, longer each time.
+    fn note_failed(&mut self, step: usize, told: Option<Duration>) {
+        let provider = self.provider(step).to_owned();
+        let engine = self.journey.engine.clone();
+        let now = engine.clock().now();
+        let known = self.failed.iter_mut().find(|failed| failed.provider == provider);
+        let times = known.as_ref().map_or(0, |failed| failed.times);
+        let span = engine.full_jitter(FIRST_REST * 2_u32.saturating_pow(times.min(8)));
+        let told = told.unwrap_or_default().min(LONGEST_PAUSE);
+        let rests_until = now.plus(span.max(told));
+        match known {
+            Some(failed) => {
+                failed.times += 1;
+                failed.rests_until = rests_until;
+            }
+            None => self.failed.push(Failed { provider, times: 1, rests_until }),
         }
+    }
+
+    /// Whether and how the step's provider has failed this call.
+    fn failed(&self, step: usize) -> Option<&Failed> {
+        let provider = self.provider(step);
+        self.failed.iter().find(|failed| failed.provider == provider)
+    }
+
+    fn provider(&self, step: usize) -> &str {
+        &self.step(step).listing.vendor.name
+    }
+
+    fn step(&self, step: usize) -> &Step {
+        &self.journey.steps[step]
     }
 
     /// Begins the next attempt, its row written.
@@ -85,7 +134,21 @@ impl Tries {
             if self.used >= self.journey.engine.settings().attempts {
                 return Err(self.give_up());
             }
-            let Some(step) = self.choose().await else { return Err(self.give_up()) };
+            let Some(step) = self.choose().await else {
+                if self.probe_waited_for().await {
+                    continue;
+                }
+                return Err(self.give_up());
+            };
+            if let Some(rests_until) = self.failed(step).map(|failed| failed.rests_until) {
+                if !self.may_retry(step) {
+                    continue;
+                }
+                tokio::select! {
+                    () = self.journey.engine.clock().sleep_until(rests_until) => {}
+                    () = ended(&self.journey) => continue,
+                }
+            }
             let begun = tokio::select! {
                 biased;
                 begun = self.begin(step, slot) => begun,
@@ -145,18 +208,58 @@ impl Tries {
         Ok(())
     }
 
-    /// The next step that is not out of the question; an account on hold is passed over.
-    async fn choose(&self) -> Option<usize> {
+    /// Takes a retry from the budget of the step's provider; where there is none the provider is out of
+    /// the question for this call.
+    fn may_retry(&mut self, step: usize) -> bool {
+        let engine = self.journey.engine.clone();
+        let provider = self.provider(step).to_owned();
+        let may = engine.retries().take(&provider, engine.clock().now());
+        if !may {
+            tracing::info!(generation = %self.journey.id, %provider, "no retry: its budget is used up");
+            for index in 0..self.left.len() {
+                self.left[index] |= self.provider(index) == provider;
+            }
+        }
+        may
+    }
+
+    /// The steps that are not out of the question, in order; an account on hold is passed over.
+    fn standing(&self) -> impl Iterator<Item = usize> {
         let steps = self.left.len();
+        let now = self.journey.engine.clock().now();
+        let order = (0..steps).map(move |offset| (self.next + offset) % steps);
+        order.filter(move |&index| {
+            let account = &self.step(index).account.id;
+            !self.left[index] && self.journey.engine.health().hold(account, now).is_none()
+        })
+    }
+
+    /// Waits until one that is left alone because it fails may be tried, or the caller's time is over;
+    /// false where the caller has set no deadline, or there is none to wait for.
+    async fn probe_waited_for(&self) -> bool {
+        if self.journey.deadline.is_none() {
+            return false;
+        }
+        let breakers = self.journey.engine.breakers();
+        let dark: Vec<_> =
+            self.standing().map(|index| breakers.ready(self.step(index).lane())).collect();
+        if dark.is_empty() {
+            return false;
+        }
+        tokio::select! {
+            _ = select_all(dark) => {}
+            () = ended(&self.journey) => {}
+        }
+        true
+    }
+
+    /// The next step, of a provider that has not failed this call where there is one.
+    async fn choose(&self) -> Option<usize> {
         let engine = &self.journey.engine;
-        let now = engine.clock().now();
-        let order = (0..steps).map(|offset| (self.next + offset) % steps);
-        let open: Vec<usize> = order
-            .filter(|&index| {
-                let account = &self.journey.steps[index].account.id;
-                !self.left[index] && engine.health().hold(account, now).is_none()
-            })
-            .collect();
+        let lit = |&index: &usize| engine.breakers().look(self.step(index).lane()).is_ok();
+        let (fresh, failed): (Vec<usize>, Vec<usize>) =
+            self.standing().filter(lit).partition(|&index| self.failed(index).is_none());
+        let open = if fresh.is_empty() { failed } else { fresh };
         // With a deadline, work moves on from a full account to one that is free.
         if self.journey.deadline.is_some() && open.len() > 1 {
             for &index in &open {
@@ -212,10 +315,18 @@ impl Tries {
             return Begun::Held;
         }
         let row = journey.row(step, slot);
-        match journey.admit(lease, &journey.steps[step], &row).await {
-            Ok(held) => Begun::Ready(Box::new(journey.opening(step, row, held, equal))),
-            Err(failure) => Begun::Passed(failure),
+        let mut held = match journey.admit(lease, &journey.steps[step], &row).await {
+            Ok(held) => held,
+            Err(failure) => return Begun::Passed(failure),
+        };
+        match journey.engine.enter_lane(journey.steps[step].lane()).await {
+            Ok(permit) => held.permit = Some(permit),
+            Err(_) => {
+                held.undo(&journey.engine).await;
+                return Begun::Held;
+            }
         }
+        Begun::Ready(Box::new(journey.opening(step, row, held, equal)))
     }
 
     fn give_up(&self) -> SlotEnd {
@@ -230,7 +341,7 @@ enum Begun {
     Ready(Box<Opening>),
     /// Not at this step.
     Passed(Failure),
-    /// The account was put on hold while it was waited for.
+    /// The account was put on hold, or is left alone because it fails, since it was waited for.
     Held,
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct AccountPace {
 /// How long an account rests after «slow down» without a time.
 const PAUSE: Duration = Duration::from_secs(5);
 /// The longest that a vendor's `Retry-After` is believed.
-const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
 impl Engine {
     /// The vendor said «slow down», and perhaps for how long.

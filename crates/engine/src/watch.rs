@@ -6,7 +6,7 @@ use coordination::{GuardLoad, LotLoad, Taken};
 use provider::{ErrorKind, HoldReason, MicroUsd};
 use records::{Change, UnitsState};
 
-use crate::{Account, Engine, Hold, Vendor, turns::AccountPace};
+use crate::{Account, Engine, Hold, ModelLoad, Vendor, turns::AccountPace};
 
 /// How often every account is asked about.
 const EVERY: Duration = Duration::from_secs(300);
@@ -36,6 +36,8 @@ pub struct AccountLoad {
     pub safety: Option<GuardLoad>,
     /// What is wrong with it though it takes work.
     pub warnings: Vec<String>,
+    /// How it did lately at the models that were asked of it.
+    pub models: Vec<ModelLoad>,
 }
 
 /// Asks about every account, now and then.
@@ -154,6 +156,7 @@ impl Engine {
             allowances,
             safety,
             warnings,
+            models: self.model_loads(account),
         }
     }
 
@@ -207,5 +210,14 @@ impl AccountLoad {
     /// The hold's reason, for metrics and lists.
     pub fn reason(&self) -> Option<HoldReason> {
         self.hold.map(|hold| hold.reason)
+    }
+
+    /// Whether it takes work: it is not on hold, and not left alone at everything that was asked of it
+    /// lately.
+    pub fn is_available(&self) -> bool {
+        let mut asked = self.models.iter().filter(|m| m.open.is_some() || m.judged > 0);
+        let dark = self.models.iter().any(|model| model.open.is_some())
+            && asked.all(|model| model.open.is_some());
+        self.hold.is_none() && !dark
     }
 }

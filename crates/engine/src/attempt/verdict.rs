@@ -1,5 +1,7 @@
 //! What an error means: for the attempt that it ended, and for the next one.
 
+use std::time::Duration;
+
 use provider::{Error, ErrorKind, Retry};
 use records::{Failure, Outcome};
 
@@ -28,8 +30,8 @@ pub(crate) enum Verdict {
 pub(crate) enum Rest {
     /// The account is paused; its queue waits.
     Paused,
-    /// A growing span.
-    Backoff,
+    /// A growing span, and no less than the vendor asked for.
+    Backoff(Option<Duration>),
 }
 
 pub(super) fn used_up() -> Failure {
@@ -55,6 +57,9 @@ pub(super) fn outcome(error: &Error) -> Outcome {
 pub(crate) fn verdict(error: &Error) -> Verdict {
     match (by_kind(error), error.retry()) {
         (Verdict::Again(failure, _), Retry::No) => Verdict::Next(failure),
+        (Verdict::Again(failure, Rest::Backoff(_)), Retry::Safe { after }) => {
+            Verdict::Again(failure, Rest::Backoff(after))
+        }
         (verdict, _) => verdict,
     }
 }
@@ -72,12 +77,12 @@ fn by_kind(error: &Error) -> Verdict {
             Verdict::Again(busy("the provider is over its rate limit"), Rest::Paused)
         }
         ErrorKind::Unavailable => {
-            Verdict::Again(busy("the provider cannot be reached"), Rest::Backoff)
+            Verdict::Again(busy("the provider cannot be reached"), Rest::Backoff(None))
         }
         ErrorKind::TimedOut => {
-            Verdict::Again(bad("the provider did not answer in time"), Rest::Backoff)
+            Verdict::Again(bad("the provider did not answer in time"), Rest::Backoff(None))
         }
-        ErrorKind::Failed => Verdict::Again(bad("the provider failed"), Rest::Backoff),
+        ErrorKind::Failed => Verdict::Again(bad("the provider failed"), Rest::Backoff(None)),
         ErrorKind::Invalid | ErrorKind::Unsupported => {
             Verdict::Next(bad("the provider refused the request"))
         }

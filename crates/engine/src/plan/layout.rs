@@ -117,6 +117,8 @@ impl Engine {
         if unknown {
             self.is_curious();
         }
+        let calls = request.count.max(1).div_ceil(asking.count.max(1));
+        self.bar_failing(&mut asked, request, usize::from(calls));
         asked
     }
 

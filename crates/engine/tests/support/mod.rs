@@ -8,7 +8,7 @@ pub(crate) mod vendor;
 use std::{collections::BTreeMap, future::Future, path::Path, sync::Arc, time::Duration};
 
 use coordination::memory::{
-    MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas, MemoryTurns,
+    MemoryBreakers, MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas, MemoryTurns,
 };
 use engine::{
     Account, Alias, Caller, Done, Engine, Generation, Key, Market, Parts, Request, Scope, Settings,
@@ -115,6 +115,11 @@ impl<V: Stand> Stage<V> {
             lots: Arc::new(MemoryLots::new(Arc::new(clock.clone()))),
             guard: Arc::new(MemoryGuard::new(Arc::new(clock.clone()))),
             quotas: Arc::new(MemoryQuotas::new(Arc::new(clock.clone()))),
+            breakers: Arc::new(MemoryBreakers::new(
+                Arc::new(clock.clone()),
+                Arc::clone(&entropy) as Arc<dyn Entropy>,
+                coordination::BreakerRule::USUAL,
+            )),
             equals: Arc::new(MemoryFingerprints::default()),
             store: assets::Store::folder(&folder.path().join("assets"), false).unwrap(),
             fetcher: assets::Fetcher::new(
@@ -241,6 +246,21 @@ impl<V: Stand> Stage<V> {
         panic!("it did not end");
     }
 
+    /// Runs something while the clock goes on slowly: a minute of it lasts longer than any test.
+    pub(crate) async fn slowly<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        let mut tick = tokio::time::interval(Duration::from_millis(1));
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        for _ in 0..20_000 {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                _ = tick.tick() => self.clock.advance(Duration::from_millis(5)),
+            }
+        }
+        panic!("it did not end");
+    }
+
     /// Waits until something is so, the clock running ahead.
     pub(crate) async fn until(&self, mut so: impl FnMut() -> bool) {
         self.fast(async {
@@ -330,22 +350,24 @@ impl Stand for Scripted {
 }
 
 fn market(vendor: &Arc<Scripted>) -> Market {
-    let account = Account {
-        name: "main".to_owned(),
-        id: "scripted/main".to_owned(),
-        key: "secret".into(),
-        limits: vendor.limits("main"),
+    let mut accounts: BTreeMap<&str, Vec<Arc<Account>>> = BTreeMap::new();
+    for (provider, name) in vendor.accounts.lock().iter() {
+        let account = Account {
+            name: (*name).to_owned(),
+            id: format!("{provider}/{name}"),
+            key: "secret".into(),
+            limits: vendor.limits(name),
+        };
+        accounts.entry(provider).or_default().push(Arc::new(account));
+    }
+    let candidates = accounts.keys().map(|provider| format!("{provider}/one")).collect();
+    let of = |(provider, accounts): (&str, Vec<Arc<Account>>)| {
+        let adapter: Arc<dyn Provider> = Arc::clone(vendor) as Arc<dyn Provider>;
+        Vendor::new(provider.to_owned(), adapter, accounts, true)
     };
-    let adapter: Arc<dyn Provider> = Arc::clone(vendor) as Arc<dyn Provider>;
-    let name = "scripted".to_owned();
-    let accounts = vec![Arc::new(account)];
-    let vendor = Vendor::new(name, adapter, accounts, true);
-    let alias = Alias {
-        name: "photo".to_owned(),
-        kind: Kind::Image,
-        candidates: vec!["scripted/one".to_owned()],
-    };
-    Market::new(vec![vendor], vec![alias], BTreeMap::from([(Kind::Image, "photo".to_owned())]))
+    let vendors = accounts.into_iter().map(of).collect();
+    let alias = Alias { name: "photo".to_owned(), kind: Kind::Image, candidates };
+    Market::new(vendors, vec![alias], BTreeMap::from([(Kind::Image, "photo".to_owned())]))
 }
 
 /// Who changes accounts.

@@ -1,7 +1,7 @@
 //! A vendor by script: each submit does the next act, and the vendor keeps honest books of its own.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     ops::RangeInclusive,
     sync::{
         Arc,
@@ -35,6 +35,8 @@ pub(crate) enum Act {
     LoseOnly { ended: bool },
     /// Refuses; nothing is charged.
     Refuse(ErrorKind),
+    /// The same, and not to be asked again for so long.
+    RefuseFor(ErrorKind, Duration),
     /// Makes it, charges, and never answers until the gates are opened.
     MakeAndHang,
     /// Waits before it makes it, until the gates are opened.
@@ -79,6 +81,12 @@ impl Telling {
 pub(crate) struct Scripted {
     clock: ManualClock,
     acts: Mutex<VecDeque<Act>>,
+    /// What single accounts do, over and over, whatever the script says.
+    ways: Mutex<HashMap<String, VecDeque<Act>>>,
+    /// The account of every submit.
+    pub(crate) asked: Mutex<Vec<String>>,
+    /// Provider and account, as the market lists them.
+    pub(crate) accounts: Mutex<Vec<(&'static str, &'static str)>>,
     pub(crate) rows: Mutex<Vec<Row>>,
     pub(crate) submits: AtomicUsize,
     pub(crate) fetches: AtomicUsize,
@@ -108,6 +116,9 @@ impl Scripted {
         Self {
             clock,
             acts: Mutex::default(),
+            ways: Mutex::default(),
+            asked: Mutex::default(),
+            accounts: Mutex::new(vec![("scripted", "main")]),
             rows: Mutex::default(),
             submits: AtomicUsize::new(0),
             fetches: AtomicUsize::new(0),
@@ -127,6 +138,28 @@ impl Scripted {
     /// From now on it makes what it is asked for.
     pub(crate) fn forget_script(&self) {
         self.acts.lock().clear();
+    }
+
+    /// From now on this account does one of these after the other, over and over; nothing: as the
+    /// script says.
+    pub(crate) fn from_now_on(&self, account: &str, ways: impl IntoIterator<Item = Act>) {
+        self.ways.lock().insert(account.to_owned(), ways.into_iter().collect());
+    }
+
+    /// How often an account was asked.
+    pub(crate) fn asked(&self, account: &str) -> usize {
+        self.asked.lock().iter().filter(|asked| *asked == account).count()
+    }
+
+    fn act(&self, account: &str) -> Act {
+        let mut ways = self.ways.lock();
+        if let Some(ways) = ways.get_mut(account)
+            && let Some(act) = ways.pop_front()
+        {
+            ways.push_back(act.clone());
+            return act;
+        }
+        self.acts.lock().pop_front().unwrap_or(Act::Make)
     }
 
     pub(crate) fn open_gates(&self) {
@@ -242,12 +275,13 @@ impl Provider for Scripted {
 
     async fn submit(
         &self,
-        _: Call<'_>,
+        call: Call<'_>,
         work: &Work,
         sink: &mut dyn OutputSink,
     ) -> Result<Submitted> {
         self.submits.fetch_add(1, Ordering::SeqCst);
-        let act = self.acts.lock().pop_front().unwrap_or(Act::Make);
+        self.asked.lock().push(call.account.to_owned());
+        let act = self.act(call.account);
         if matches!(act, Act::Wait | Act::WaitAndFail) {
             self.gate().await;
         }
@@ -280,6 +314,10 @@ impl Provider for Scripted {
             Act::WaitAndFail => {
                 let retry = Retry::Safe { after: None };
                 Err(Error::new(ErrorKind::Failed, Blame::Vendor, retry, "failed"))
+            }
+            Act::RefuseFor(kind, span) => {
+                let retry = Retry::Safe { after: Some(span) };
+                Err(Error::new(kind, Blame::Vendor, retry, "refused"))
             }
             Act::Refuse(kind) => {
                 let retry = Retry::Safe { after: None };

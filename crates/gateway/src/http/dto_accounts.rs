@@ -1,7 +1,9 @@
 //! Accounts at providers as operators see them.
 
+use std::time::Duration;
+
 use coordination::{GuardLoad, LotLoad};
-use engine::AccountLoad;
+use engine::{AccountLoad, ModelLoad};
 use provider::{Kind, MicroUsd, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -53,7 +55,8 @@ pub(super) struct AccountDto {
     object: &'static str,
     provider: String,
     name: String,
-    /// Whether it takes work.
+    /// Whether it takes work: it is not on hold, and not left alone at everything that was asked of it
+    /// lately because its provider fails.
     available: bool,
     /// Why it takes none, where it does not.
     hold: Option<HoldDto>,
@@ -68,10 +71,39 @@ pub(super) struct AccountDto {
     limits: LimitsDto,
     /// How near it is to being suspended for rejected work, where its provider does that.
     safety: Option<SafetyDto>,
+    /// How it did lately at the models that were asked of it.
+    models: Vec<ModelStandingDto>,
     /// Calls at the provider now.
     in_flight: u32,
     /// Calls that wait for their turn there.
     waiting: usize,
+}
+
+/// How an account did lately at one model, as this process has seen it; the last minutes weigh most.
+#[derive(Serialize, ToSchema)]
+struct ModelStandingDto {
+    #[schema(example = "zekron/zekron-image-1")]
+    model: String,
+    /// Set while the model is left alone there because the provider fails.
+    breaker: Option<BreakerDto>,
+    /// Half of the work took no longer than so many seconds.
+    p50_s: Option<f64>,
+    /// All but a twentieth of it took no longer.
+    p95_s: Option<f64>,
+    /// The share of attempts that failed by the provider's fault, 0 to 1.
+    error_share: Option<f64>,
+    /// Attempts that these figures rest on, older ones counted as less.
+    samples: u32,
+}
+
+/// An open breaker.
+#[derive(Serialize, ToSchema)]
+struct BreakerDto {
+    #[schema(value_type = String, format = DateTime)]
+    since: Timestamp,
+    /// When one request may try it; none while one does.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
 }
 
 /// Prepaid units of one kind.
@@ -174,16 +206,31 @@ impl From<&AccountLoad> for AccountDto {
             object: "account",
             provider: load.provider.clone(),
             name: load.account.clone(),
-            available: hold.is_none(),
+            available: load.is_available(),
             hold: hold.map(|hold| HoldDto { reason: hold.reason.as_str(), until: hold.until }),
             warnings: load.warnings.clone(),
             balance_usd: load.balance,
             allowances: load.allowances.iter().map(AllowanceDto::from).collect(),
             limits: LimitsDto { concurrent: load.slots, in_window: load.calls_in_window },
             safety: load.safety.as_ref().map(SafetyDto::from),
+            models: load.models.iter().map(|model| standing(&load.provider, model)).collect(),
             in_flight: load.in_flight,
             waiting: load.waiting,
         }
+    }
+}
+
+fn standing(provider: &str, load: &ModelLoad) -> ModelStandingDto {
+    let ModelLoad { model, open, seen, .. } = load;
+    let known = seen.samples > 0;
+    let took = |span: Duration| (known && !span.is_zero()).then(|| span.as_secs_f64());
+    ModelStandingDto {
+        model: format!("{provider}/{model}"),
+        breaker: open.map(|open| BreakerDto { since: open.since, until: open.until }),
+        p50_s: took(seen.p50),
+        p95_s: took(seen.p95),
+        error_share: known.then_some(seen.error_share),
+        samples: seen.samples,
     }
 }
 

@@ -21,8 +21,9 @@ use std::{
 };
 
 use actix_web::{App, HttpServer, dev::ServerHandle, web::Data};
+use coordination::BreakerRule;
 use coordination::memory::{
-    MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas, MemoryTurns,
+    MemoryBreakers, MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas, MemoryTurns,
 };
 use engine::{Engine, Parts, Settings, Vault, keys::Actor};
 use provider::{Clock, SystemClock};
@@ -243,6 +244,11 @@ fn parts(
         lots: Arc::new(MemoryLots::new(Arc::clone(&clock))),
         guard: Arc::new(MemoryGuard::new(Arc::clone(&clock))),
         quotas: Arc::new(MemoryQuotas::new(Arc::clone(&clock))),
+        breakers: Arc::new(MemoryBreakers::new(
+            Arc::clone(&clock),
+            Arc::new(SystemEntropy),
+            BreakerRule::USUAL,
+        )),
         equals: Arc::new(MemoryFingerprints::default()),
         store,
         fetcher,

@@ -17,9 +17,10 @@ use provider::{HoldReason, MicroUsd, Timestamp};
 use records::SavingReason;
 
 use self::specs::{
-    ACCOUNT_AVAILABLE, ACCOUNT_BALANCE, ALLOWANCE, ATTEMPT_DURATION, ATTEMPTS, BUDGET_REMAINING,
-    ESTIMATE_DRIFT, GENERATIONS, HOLD_UNTIL, HTTP_DURATION, HTTP_REQUESTS, INFLIGHT, LATE, LONG,
-    OVERHEAD, POLL_DELAY, QUEUE_DEPTH, SAVED, SHORT, SPEND, Spec, WEBHOOK_DELIVERIES, WIDE,
+    ACCOUNT_AVAILABLE, ACCOUNT_BALANCE, ALLOWANCE, ATTEMPT_DURATION, ATTEMPTS, BREAKER_OPEN,
+    BUDGET_REMAINING, ESTIMATE_DRIFT, GENERATIONS, HOLD_UNTIL, HTTP_DURATION, HTTP_REQUESTS,
+    INFLIGHT, LATE, LONG, OVERHEAD, POLL_DELAY, QUEUE_DEPTH, SAVED, SHORT, SPEND, Spec,
+    WEBHOOK_DELIVERIES, WIDE,
 };
 
 /// Everything that is counted.
@@ -36,6 +37,7 @@ pub struct Metrics {
     budget_remaining: GaugeVec,
     account_available: IntGaugeVec,
     account_balance: GaugeVec,
+    breaker_open: IntGaugeVec,
     estimate_drift: GaugeVec,
     allowance: IntGaugeVec,
     hold_until: IntGaugeVec,
@@ -89,6 +91,7 @@ impl Metrics {
             saved: sums(SAVED)?,
             budget_remaining: amounts(BUDGET_REMAINING)?,
             account_available: gauges(ACCOUNT_AVAILABLE)?,
+            breaker_open: gauges(BREAKER_OPEN)?,
             account_balance: amounts(ACCOUNT_BALANCE)?,
             estimate_drift: amounts(ESTIMATE_DRIFT)?,
             allowance: gauges(ALLOWANCE)?,
@@ -115,8 +118,9 @@ impl Metrics {
         self.hold_until.reset();
         for load in loads {
             self.render_lots(load);
+            self.render_breakers(load);
             let labels = [&*load.provider, &*load.account];
-            self.account_available.with_label_values(&labels).set(i64::from(load.hold.is_none()));
+            self.account_available.with_label_values(&labels).set(i64::from(load.is_available()));
             self.inflight.with_label_values(&labels).set(load.in_flight.into());
             let waiting = i64::try_from(load.waiting).unwrap_or(i64::MAX);
             self.queue_depth.with_label_values(&[&*load.provider]).add(waiting);
@@ -130,6 +134,14 @@ impl Metrics {
 }
 
 impl Metrics {
+    fn render_breakers(&self, load: &AccountLoad) {
+        for model in &load.models {
+            let name = full_name(&load.provider, &model.model);
+            let labels = [&*load.provider, &*load.account, &*name];
+            self.breaker_open.with_label_values(&labels).set(i64::from(model.open.is_some()));
+        }
+    }
+
     /// An account's prepaid units and its hold.
     fn render_lots(&self, load: &AccountLoad) {
         let (provider, account) = (&*load.provider, &*load.account);

@@ -32,7 +32,7 @@ use actix_web::{
 };
 use bytes::Bytes;
 use coordination::memory::{
-    MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas, MemoryTurns,
+    MemoryBreakers, MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas, MemoryTurns,
 };
 use engine::{
     Account, Alias, Engine, Market, OpenAccount, Parts, Refusal, Retention, Scope, Settings,
@@ -89,6 +89,11 @@ impl House {
             lots: Arc::new(MemoryLots::new(Arc::clone(&shared))),
             guard: Arc::new(MemoryGuard::new(Arc::clone(&shared))),
             quotas: Arc::new(MemoryQuotas::new(Arc::clone(&shared))),
+            breakers: Arc::new(MemoryBreakers::new(
+                Arc::clone(&shared),
+                Arc::new(Counter::default()),
+                coordination::BreakerRule::USUAL,
+            )),
             equals: Arc::new(MemoryFingerprints::default()),
             store: assets::Store::folder(&folder.path().join("assets"), false).unwrap(),
             fetcher: assets::Fetcher::new(

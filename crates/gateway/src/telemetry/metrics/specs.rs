@@ -49,6 +49,11 @@ pub(super) const BUDGET_REMAINING: Spec = (
 );
 pub(super) const ACCOUNT_AVAILABLE: Spec =
     ("atelier_account_available", "1 where an account takes work.", &["provider", "account"]);
+pub(super) const BREAKER_OPEN: Spec = (
+    "atelier_breaker_open",
+    "1 where a model is left alone at an account because it fails there, 0 where it serves.",
+    &["provider", "account", "model"],
+);
 pub(super) const ACCOUNT_BALANCE: Spec =
     ("atelier_account_balance_usd", "An account's balance as last told.", &["provider", "account"]);
 pub(super) const ALLOWANCE: Spec = (

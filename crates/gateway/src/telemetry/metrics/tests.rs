@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
-use coordination::LotLoad;
-use engine::{Attempt, AttemptState, Cost, Hold, Status};
+use coordination::{LotLoad, Open};
+use engine::{Attempt, AttemptState, Cost, Hold, ModelLoad, Seen, Status};
 use provider::{Adjustments, Calendar, Kind};
 
 use super::*;
@@ -63,19 +63,13 @@ fn attempts_that_overlap_count_once() {
     assert_eq!(own(vec![attempt(10, 60), attempt(20, 50), attempt(55, 90)]), 20);
 }
 
-#[test]
-fn the_contracts_names_are_rendered() {
-    let metrics = Metrics::new().unwrap();
-    metrics.http("/v1/models", "GET", 200, Duration::from_millis(3));
-    metrics.http("unmatched", "BREW", 404, Duration::from_millis(3));
-    metrics.attempt("zekron", "main", "m", Outcome::Completed, Duration::from_secs(2));
-    metrics.generation(&generation(vec![attempt(10, 60)]));
-    metrics.booked("team_1", "zekron", "zekron/m", MicroUsd::from_micros(26_700));
-    metrics.booked("team_1", "zekron", "zekron/m", MicroUsd::from_micros(-1));
-    metrics.balance("zekron", "main", MicroUsd::from_micros(9_973_300));
-    metrics.webhook(DeliveryState::Pending);
-    metrics.looked("zsky", Duration::from_millis(40));
-    let load = |in_flight, waiting| AccountLoad {
+fn standing(model: &str, open: Option<Open>) -> ModelLoad {
+    ModelLoad { model: model.to_owned(), open, judged: 1, seen: Seen::default() }
+}
+
+fn load(in_flight: u32, waiting: usize) -> AccountLoad {
+    let open = Open { since: at(0), until: None };
+    AccountLoad {
         provider: "zekron".to_owned(),
         account: "main".to_owned(),
         in_flight,
@@ -98,7 +92,41 @@ fn the_contracts_names_are_rendered() {
         }],
         safety: None,
         warnings: Vec::new(),
-    };
+        models: vec![standing("bright", None), standing("dark", Some(open))],
+    }
+}
+
+#[test]
+fn an_account_is_dark_where_nothing_that_was_asked_of_it_works() {
+    let metrics = Metrics::new().unwrap();
+    let open = Some(Open { since: at(0), until: None });
+    let forgotten = ModelLoad { judged: 0, ..standing("old", None) };
+    for (models, available) in [
+        (vec![], 1),
+        (vec![standing("one", None)], 1),
+        (vec![standing("one", None), standing("two", open)], 1),
+        (vec![standing("two", open), forgotten], 0),
+    ] {
+        let load = AccountLoad { hold: None, models, ..load(1, 1) };
+        let text = metrics.render(&[load]);
+        let line =
+            format!(r#"atelier_account_available{{account="main",provider="zekron"}} {available}"#);
+        assert!(text.lines().any(|there| there == line), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn the_contracts_names_are_rendered() {
+    let metrics = Metrics::new().unwrap();
+    metrics.http("/v1/models", "GET", 200, Duration::from_millis(3));
+    metrics.http("unmatched", "BREW", 404, Duration::from_millis(3));
+    metrics.attempt("zekron", "main", "m", Outcome::Completed, Duration::from_secs(2));
+    metrics.generation(&generation(vec![attempt(10, 60)]));
+    metrics.booked("team_1", "zekron", "zekron/m", MicroUsd::from_micros(26_700));
+    metrics.booked("team_1", "zekron", "zekron/m", MicroUsd::from_micros(-1));
+    metrics.balance("zekron", "main", MicroUsd::from_micros(9_973_300));
+    metrics.webhook(DeliveryState::Pending);
+    metrics.looked("zsky", Duration::from_millis(40));
     metrics.render(&[load(1, 1)]);
     let text = metrics.render(&[load(2, 3)]);
     for line in [
@@ -112,6 +140,8 @@ fn the_contracts_names_are_rendered() {
         r#"atelier_spend_usd_total{model="zekron/m",provider="zekron",team="team_1"} 0.0267"#,
         r#"atelier_account_balance_usd{account="main",provider="zekron"} 9.9733"#,
         r#"atelier_account_available{account="main",provider="zekron"} 0"#,
+        r#"atelier_breaker_open{account="main",model="zekron/bright",provider="zekron"} 0"#,
+        r#"atelier_breaker_open{account="main",model="zekron/dark",provider="zekron"} 1"#,
         r#"atelier_account_hold_until_seconds{account="main",provider="zekron",reason="suspended"} 9"#,
         r#"atelier_account_allowance_remaining{account="main",kind="video",provider="zekron",window="month"} 253"#,
         r#"atelier_poll_delay_seconds_count{provider="zsky"} 1"#,
