@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use coordination::memory::{
-    MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas, MemoryTurns,
+    MemoryBreakers, MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas, MemoryTurns,
 };
 use engine::{Account, Caller, Engine, Generation, Key, Market, Parts, Request, Scope, Team};
 use provider::{Clock, Entropy, ManualClock, Provider, Timestamp};
@@ -88,6 +88,11 @@ impl House {
             lots: Arc::new(MemoryLots::new(Arc::clone(&timer))),
             guard: Arc::new(MemoryGuard::new(Arc::clone(&timer))),
             quotas: Arc::new(MemoryQuotas::new(Arc::clone(&timer))),
+            breakers: Arc::new(MemoryBreakers::new(
+                Arc::clone(&timer),
+                Arc::new(Counter::default()),
+                coordination::BreakerRule::USUAL,
+            )),
             equals: Arc::new(MemoryFingerprints::default()),
             store: assets::Store::folder(&folder.path().join("assets"), false).expect("a store"),
             fetcher: assets::Fetcher::new(

@@ -26,6 +26,7 @@ mod never_lost;
 mod no_blind_retry;
 mod no_retention;
 mod openai_sdks;
+mod outages;
 mod paid_once;
 mod queue_crash;
 mod queue_limits;
