@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use provider::{Adjustments, Kind, MicroUsd, Timestamp};
 
 use crate::{
-    Asset, AuditEntry, Check, DeliveryTried, DriftEntry, Failure, Idempotency, Key, KeyHash, Lost,
-    NewDelivery, Outcome, OutputRecord, Purse, Reserve, Saving, SealedPlace, Status, StoredAccount,
-    StoredCredential, Team, Units, UnitsState, User, model::Remote,
+    Asset, AuditEntry, Check, Decided, DeliveryTried, DriftEntry, Failure, Idempotency, Key,
+    KeyHash, Lost, NewDelivery, Outcome, OutputRecord, Purse, Reserve, Saving, SealedPlace, Status,
+    StoredAccount, StoredCredential, Team, Units, UnitsState, User, model::Remote,
 };
 
 /// One change of the records.
@@ -59,6 +59,8 @@ pub enum Change {
     /// key stands for another one, and with [`Error::Budget`](crate::Error::Budget) where a hard budget
     /// does not cover what is to be reserved for it.
     Accept(Box<NewGeneration>),
+    /// How it was decided who is asked.
+    Decide(Box<Decided>),
     /// A generation has begun to run.
     Run(String),
     /// An attempt is about to be sent, its worst price held: taken from what is reserved for its

@@ -17,6 +17,7 @@
 
 mod books;
 mod change;
+mod decisions;
 mod delivery;
 mod error;
 mod model;
@@ -33,6 +34,7 @@ pub use books::{
     Saving, SavingReason, Short, Span, SpendRow, Standing, Usage, UsageRow,
 };
 pub use change::{Booking, Change, EndAttempt, EndGeneration, NewAttempt, NewGeneration};
+pub use decisions::{Decided, Demanded};
 pub use delivery::{Delivery, DeliveryState, DeliveryTried, NewDelivery};
 pub use error::{Error, Result};
 pub use model::{
@@ -80,6 +82,13 @@ pub trait Records: People + Books {
     async fn unfinished(&self) -> Result<Vec<Unfinished>>;
     /// Generations that were accepted since then, in any order.
     async fn accepted_since(&self, since: Timestamp) -> Result<Vec<Accepted>>;
+
+    /// How a team's generation was decided.
+    async fn decision(&self, team: &str, generation: &str) -> Result<Option<String>>;
+    /// The newest decisions, newest first, at most `limit`.
+    async fn decisions(&self, limit: u32) -> Result<Vec<Decided>>;
+    /// How many decisions there were in each hour from that of `since` on, in any order.
+    async fn demand(&self, since: Timestamp) -> Result<Vec<Demanded>>;
 
     /// The generation that an idempotency key stands for, if the key was used.
     async fn idempotent(&self, team: &str, key: &str) -> Result<Option<Idempotency>>;

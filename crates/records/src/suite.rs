@@ -9,6 +9,7 @@ mod accounts;
 mod audit;
 mod batches;
 mod budgets;
+mod decisions;
 mod deliveries;
 mod erasing;
 mod hostile;
@@ -33,6 +34,7 @@ pub use budgets::{
     budgets_count_what_was_before, budgets_cover_to_the_last, corrections_and_losses_free_budgets,
     racing_never_passes_a_budget, reserves_become_holds_and_charges,
 };
+pub use decisions::decisions_are_kept_and_counted;
 pub use deliveries::{
     deliveries_are_due_in_turn, deliveries_go_with_the_generation, deliveries_keep_everything,
     deliveries_page_both_ways, webhook_secrets_are_kept_sealed,
@@ -80,6 +82,7 @@ macro_rules! records_suite {
     ($fresh:path, $again:path) => {
         $crate::records_suite! { @checks $fresh:
             a_bad_list_spoils_no_other,
+            decisions_are_kept_and_counted,
             queued_changes_come_before_later_ones,
             deliveries_are_due_in_turn,
             deliveries_go_with_the_generation,

@@ -21,6 +21,7 @@ mod budgets;
 mod claims;
 mod copy;
 mod credentials;
+mod decisions;
 mod deliveries;
 mod generations;
 mod lists;
@@ -47,8 +48,8 @@ use rusqlite::{Connection, Params};
 pub use self::copy::{Contents, NamedAsset, Snapshot, copy_to};
 use self::{readers::Readers, writer::Writer};
 use crate::{
-    Accepted, Asset, Change, Delivery, Error, Generation, Idempotency, Judgement, Page, Records,
-    Result, Unfinished, Unheard, Units,
+    Accepted, Asset, Change, Decided, Delivery, Demanded, Error, Generation, Idempotency,
+    Judgement, Page, Records, Result, Unfinished, Unheard, Units,
 };
 
 /// What a commit survives.
@@ -91,6 +92,7 @@ fn make(conn: &Connection, change: &Change) -> Result<()> {
         Change::Key(key, hash) => people::add_key(conn, key, hash),
         Change::RevokeKey(id, at) => people::revoke_key(conn, id, *at),
         Change::Accept(new) => generations::accept(conn, new),
+        Change::Decide(decided) => decisions::add(conn, decided),
         Change::Run(id) => generations::start(conn, id),
         Change::EndGeneration(end) => generations::end(conn, end),
         Change::LateOutputs { generation, outputs } => generations::late(conn, generation, outputs),
@@ -205,6 +207,19 @@ impl Records for Sqlite {
 
     async fn accepted_since(&self, since: Timestamp) -> Result<Vec<Accepted>> {
         self.readers.list(move |conn| lists::accepted_since(conn, since)).await
+    }
+
+    async fn decision(&self, team: &str, generation: &str) -> Result<Option<String>> {
+        let (team, generation) = (team.to_owned(), generation.to_owned());
+        self.readers.point(move |conn| decisions::find(conn, &team, &generation)).await
+    }
+
+    async fn decisions(&self, limit: u32) -> Result<Vec<Decided>> {
+        self.readers.list(move |conn| decisions::newest(conn, limit)).await
+    }
+
+    async fn demand(&self, since: Timestamp) -> Result<Vec<Demanded>> {
+        self.readers.list(move |conn| decisions::demand(conn, since)).await
     }
 
     async fn idempotent(&self, team: &str, key: &str) -> Result<Option<Idempotency>> {

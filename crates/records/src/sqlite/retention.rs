@@ -8,7 +8,7 @@ use provider::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::{
-    must, run,
+    decisions, must, run,
     stored::{Columns, document, one, only},
 };
 use crate::{OutputRecord, Result};
@@ -142,5 +142,6 @@ fn forget(conn: &Connection, id: &str) -> Result<()> {
     ] {
         run(conn, sql, [id])?;
     }
+    decisions::forget(conn, id)?;
     must(conn, id, "DELETE FROM generations WHERE id = ?", [id])
 }
