@@ -28,7 +28,7 @@ fmt:
 
 # Functions (criterion) and the whole (a load run beside nginx); writes bench-results/.
 bench:
-	$(CARGO) bench --quiet --package records --package coordination --package provider-generor
+	$(CARGO) bench --quiet --package records --package coordination --package routing --package provider-generor
 	tests/bench/run.sh
 	tests/bench/routing.sh
 

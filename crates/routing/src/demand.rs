@@ -46,9 +46,16 @@ impl Demand {
 
     /// A request came.
     pub fn saw(&mut self, at: i64) {
-        self.seen += 1.0;
-        self.by_hour[hour_of_week(at)] += 1.0;
-        *self.by_day.entry(at.div_euclid(DAY)).or_default() += 1.0;
+        self.saw_many(at, 1);
+    }
+
+    /// So many requests came in the hour that a moment lies in.
+    pub fn saw_many(&mut self, at: i64, requests: u64) {
+        #[expect(clippy::cast_precision_loss, reason = "counts of requests are far below 2^53")]
+        let requests = requests as f64;
+        self.seen += requests;
+        self.by_hour[hour_of_week(at)] += requests;
+        *self.by_day.entry(at.div_euclid(DAY)).or_default() += requests;
     }
 
     /// What is expected from now on.
