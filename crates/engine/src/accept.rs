@@ -37,7 +37,9 @@ pub(crate) async fn accept(
             reserve,
             ..row.clone()
         };
+        let decided = journey.decided(row.at);
         let mut changes = vec![Change::Accept(Box::new(row))];
+        changes.extend(decided);
         changes.extend(opening.iter().flat_map(Opening::changes));
         let Err(error) = engine.records().apply(changes).await else { return Ok(opening) };
         if let Some(opening) = opening {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Engine, Observer, Settings, Vault, budgets, flight::Flight, health::Health, poller::Poller,
-    prices, retries::Retries, seen, webhooks,
+    prices, retries::Retries, scarcity, seen, webhooks,
 };
 
 impl Engine {
@@ -56,6 +56,10 @@ impl Engine {
         &self.0.prices
     }
 
+    pub(crate) fn scarcity(&self) -> &scarcity::Scarcity {
+        &self.0.scarcity
+    }
+
     pub(crate) fn equals(&self) -> &Arc<dyn Fingerprints> {
         &self.0.parts.equals
     }
@@ -82,6 +86,11 @@ impl Engine {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.0.parts.settings
+    }
+
+    /// What is preferred where nobody says otherwise.
+    pub fn policy(&self) -> routing::Policy {
+        self.settings().policy
     }
 
     pub(crate) fn health(&self) -> &Health {

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use coordination::{Admission, Share};
 use parking_lot::Mutex;
 use provider::{Kind, MicroUsd, Timestamp};
-use records::{Change, Failure, OutputRecord, Status};
+use records::{Change, Decided, Failure, OutputRecord, Status};
 
 use crate::{
     Code, Engine, Request,
     attempt::Equal,
     budgets::Spender,
+    decision::Decision,
     flight::Flight,
     plan::{Planned, Step},
 };
@@ -37,6 +38,8 @@ pub(crate) struct Journey {
     pub(crate) deadline: Option<Timestamp>,
     /// The hash of an idempotent request's body.
     body: Option<[u8; 32]>,
+    /// Who was considered, where it was decided just now.
+    decision: Option<Decision>,
     ends: Mutex<Ends>,
     /// Its places among those that may be under way at once, until it is final.
     admission: Mutex<Option<Admission>>,
@@ -111,6 +114,7 @@ impl Journey {
             admission: Mutex::new(Some(admission)),
             deadline: deadline.map(|span| state.created_at.plus(span)),
             body,
+            decision: planned.decision,
             ends: Mutex::new(ends),
             flight,
         }
@@ -118,6 +122,19 @@ impl Journey {
 
     pub(crate) fn body(&self) -> Option<[u8; 32]> {
         self.body
+    }
+
+    /// How it was decided, to be written with it.
+    pub(crate) fn decided(&self, at: Timestamp) -> Option<Change> {
+        let decided = Decided {
+            generation: self.id.clone(),
+            team: self.team.clone(),
+            key: self.key.clone(),
+            kind: self.kind,
+            at,
+            body: self.decision.as_ref()?.to_kept(),
+        };
+        Some(Change::Decide(Box::new(decided)))
     }
 
     /// Whose turn it is in an account's line, and how much of it.
@@ -128,6 +145,11 @@ impl Journey {
     /// It is final, or became no generation: its places are free.
     pub(crate) fn leave(&self) -> Option<Admission> {
         self.admission.lock().take()
+    }
+
+    /// What is preferred.
+    pub(crate) fn policy(&self) -> routing::Policy {
+        self.request.routing.policy.unwrap_or_else(|| self.engine.settings().policy)
     }
 
     /// Whether the whole generation is one call, so that its end can be written with the call's.

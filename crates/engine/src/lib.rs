@@ -22,6 +22,7 @@ mod attempt;
 mod budgets;
 mod caller;
 mod credential;
+mod decision;
 mod drive;
 mod fetch;
 mod finish;
@@ -54,6 +55,7 @@ mod reseal;
 mod resume;
 mod retries;
 mod rotate;
+mod scarcity;
 mod secrets;
 mod seen;
 mod settle;
@@ -73,6 +75,7 @@ pub use accounts::{NewAccount, OpenAccount};
 pub use budgets::{BudgetState, is_zone};
 pub use caller::Caller;
 pub use credential::Credential;
+pub use decision::{Considered, Decision};
 pub use flight::Inline;
 pub use health::Hold;
 pub use keys::Keyring;
@@ -92,6 +95,7 @@ pub use records::{
 pub use refusal::{Code, Refusal, Result};
 pub use request::{CacheUse, Delivery, InputRef, Request, Webhook, Wishes};
 pub use reseal::{ResealError, reseal};
+pub use scarcity::{Scarce, Thing};
 pub use seen::Seen;
 pub use standing::ModelLoad;
 pub use start::{IdempotencyKey, Started};
@@ -130,6 +134,7 @@ struct Inner {
     retries: retries::Retries,
     seen: seen::Records,
     curious: knowledge::Curious,
+    scarcity: scarcity::Scarcity,
     alerts: budgets::Alerts,
     /// This process, as the records know it.
     worker: String,
@@ -170,6 +175,7 @@ impl Engine {
             retries: retries::Retries::default(),
             seen: seen::Records::default(),
             curious: knowledge::Curious::default(),
+            scarcity: scarcity::Scarcity::default(),
             alerts: budgets::Alerts::default(),
             bell: webhooks::Bell::default(),
             tasks: TaskTracker::new(),
@@ -189,6 +195,7 @@ impl Engine {
         for vendor in engine.market().vendors() {
             engine.spawn(knowledge::read(engine.clone(), Arc::clone(vendor)));
         }
+        engine.spawn(scarcity::weigh(engine.clone()));
         Ok(engine)
     }
 

@@ -6,7 +6,7 @@ use routing::Learned;
 use crate::{Engine, Listing, knowledge::NoTurns, turns::AccountPace};
 
 /// The prompt that a plain price is quoted for: about as long as usual ones.
-const USUAL_PROMPT: usize = 100;
+pub(crate) const USUAL_PROMPT: usize = 100;
 
 /// One model as it stands.
 #[derive(Debug)]

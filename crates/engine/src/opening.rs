@@ -135,7 +135,7 @@ impl Journey {
 
     pub(crate) fn row(&self, step: usize, slot: usize) -> NewAttempt {
         let at = self.engine.clock().now();
-        let Step { listing, account, call } = &self.steps[step];
+        let Step { listing, account, call, .. } = &self.steps[step];
         NewAttempt {
             id: self.engine.ids().next("att_"),
             generation: self.id.clone(),

@@ -6,14 +6,16 @@ mod quote;
 
 use std::{sync::Arc, time::Duration};
 
-use provider::{Input, Price, QuoteSource, Work};
-use routing::Barrier;
+use provider::{Input, MicroUsd, Price, QuoteSource, Work};
+use routing::{Barrier, Standing, Verdict};
 use serde_json::json;
 
-use self::layout::{Asked, Layout, times};
+use self::layout::Asked;
 use crate::{
-    Caller, Code, Engine, Refusal, Request, Result,
+    Alias, Caller, Code, Engine, Refusal, Request, Result,
+    decision::Decision,
     market::{Listing, Resolved},
+    offers::USUAL_PROMPT,
     vendor::Account,
 };
 
@@ -24,6 +26,10 @@ pub(crate) struct Step {
     pub(crate) account: Arc<Account>,
     /// What one call costs.
     pub(crate) call: Price,
+    /// How long one call usually takes.
+    pub(crate) usual: Duration,
+    /// How it stands among the others.
+    pub(crate) standing: Standing,
 }
 
 /// A request with everything decided that can be decided before it is accepted.
@@ -35,6 +41,8 @@ pub(crate) struct Planned {
     pub(crate) steps: Vec<Step>,
     /// How many outputs each call makes.
     pub(crate) slots: Vec<u8>,
+    /// Who was considered, and why the order is as it is; none where it was decided before.
+    pub(crate) decision: Option<Decision>,
 }
 
 /// What one candidate would cost and take, and whether it can be asked.
@@ -58,6 +66,11 @@ pub struct Estimate {
     pub usable: bool,
     /// Why not.
     pub reason: Option<String>,
+    /// What the scarce things that it takes are worth to others, beyond the price; `None` where it
+    /// can't be asked.
+    pub worth: Option<MicroUsd>,
+    /// How it stands among the others, in words.
+    pub verdict: String,
 }
 
 impl Engine {
@@ -76,32 +89,24 @@ impl Engine {
         if layout.plan.order.is_empty() {
             return Err(refuse(&layout.asked, &layout.plan));
         }
-        let steps = layout.steps();
-        Ok(Planned { request, resolved, steps, slots: layout.slots })
+        let (steps, decision) = (layout.steps(), Some(layout.decision()));
+        Ok(Planned { request, resolved, steps, slots: layout.slots, decision })
     }
 
-    /// What every candidate would cost, the cheapest usable first.
+    /// What every candidate would cost, the best usable one first.
     pub async fn estimate(&self, caller: &Caller, request: &Request) -> Result<Vec<Estimate>> {
         let resolved = self.resolve(caller, request)?;
-        let Layout { asked, plan, slots } = self.lay_out(&resolved, request, &caller.team.id).await;
-        let rest = (0..asked.len()).filter(|index| !plan.order.contains(index));
-        let order: Vec<usize> = plan.order.iter().copied().chain(rest).collect();
-        let line = |index: usize| {
-            let asked = &asked[index];
-            let quote = asked.quote.as_ref().ok();
-            Estimate {
-                provider: asked.listing.vendor.name.clone(),
-                model: asked.listing.model().name.clone(),
-                account: asked.account.name.clone(),
-                price: quote.map(|q| times(q.price, slots.len())),
-                source: quote.map(|q| q.source),
-                age: quote.map_or(Duration::ZERO, |q| q.age),
-                wait: asked.wait,
-                usable: plan.barriers[index].is_none(),
-                reason: plan.barriers[index].as_ref().map(|b| b.reason().to_owned()),
-            }
-        };
-        Ok(order.into_iter().map(line).collect())
+        Ok(self.lay_out(&resolved, request, &caller.team.id).await.estimates())
+    }
+
+    /// How the candidates of an alias stand now for a plain request of nobody's.
+    ///
+    /// # Errors
+    /// `model_not_found`.
+    pub async fn standings(&self, alias: &Alias) -> Result<Vec<Estimate>> {
+        let resolved = self.market().resolve(Some(&alias.name), None)?;
+        let plain = Request { kind: Some(alias.kind), ..Request::image("x".repeat(USUAL_PROMPT)) };
+        Ok(self.lay_out(&resolved, &plain, "").await.estimates())
     }
 
     /// Plans a generation again that a process left behind: it was accepted once, so nobody's leave is
@@ -118,7 +123,7 @@ impl Engine {
             None => self.lay_out(&resolved, &request, team).await,
         };
         let steps = layout.steps();
-        Ok(Planned { request, resolved, steps, slots: layout.slots })
+        Ok(Planned { request, resolved, steps, slots: layout.slots, decision: None })
     }
 
     /// What a request's model stands for.
@@ -166,8 +171,8 @@ pub(crate) fn work(
 const TRY_AGAIN: Duration = Duration::from_secs(15);
 
 fn soonest(asked: &[Asked], plan: &routing::Plan) -> Duration {
-    let passing = asked.iter().zip(&plan.barriers).filter_map(|(asked, barrier)| match barrier {
-        Some(Barrier::Passing(_)) if !asked.wait.is_zero() => Some(asked.wait),
+    let passing = asked.iter().zip(&plan.verdicts).filter_map(|(asked, verdict)| match verdict {
+        Verdict::Out(Barrier::Passing(_)) if !asked.wait.is_zero() => Some(asked.wait),
         _ => None,
     });
     passing.min().map_or(TRY_AGAIN, |wait| wait.min(TRY_AGAIN))
@@ -175,14 +180,15 @@ fn soonest(asked: &[Asked], plan: &routing::Plan) -> Duration {
 
 /// 503 where waiting may help, 422 where no wait would.
 fn refuse(asked: &[Asked], plan: &routing::Plan) -> Refusal {
+    let barriers = || plan.verdicts.iter().map(Verdict::barrier);
     let reasons: Vec<_> = asked
         .iter()
-        .zip(&plan.barriers)
+        .zip(barriers())
         .map(|(asked, barrier)| {
             json!({
                 "model": asked.listing.name(),
                 "account": asked.account.name,
-                "reason": barrier.as_ref().map(Barrier::reason),
+                "reason": barrier.map(Barrier::reason),
             })
         })
         .collect();
@@ -195,9 +201,9 @@ fn refuse(asked: &[Asked], plan: &routing::Plan) -> Refusal {
     }
     let said: Vec<String> = asked
         .iter()
-        .zip(&plan.barriers)
+        .zip(barriers())
         .filter_map(|(asked, barrier)| {
-            Some(format!("{}: {}", asked.listing.name(), barrier.as_ref()?.reason()))
+            Some(format!("{}: {}", asked.listing.name(), barrier?.reason()))
         })
         .collect();
     let message = match said.is_empty() {

@@ -1,6 +1,6 @@
 //! After a restart: every generation that has not ended is picked up where its rows say it stands.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use coordination::{Admission, Taken, UnitsEnd};
 use provider::{Kind, MicroUsd, Timestamp};
@@ -8,6 +8,7 @@ use records::{
     Attempt, AttemptState, Booking, Change, EndAttempt, EndGeneration, Generation, Outcome,
     OutputRecord, Status, Unfinished, UnitsState,
 };
+use routing::Standing;
 
 use crate::{
     Code, Engine, Request,
@@ -213,7 +214,8 @@ impl Engine {
         let listing = self.market().listing_or_past(&attempt.provider, &attempt.model, kind)?;
         let account = vendor.account(&attempt.account)?;
         let call = provider::Price { expected: attempt.upper, upper: attempt.upper };
-        Some(Step { listing, account, call })
+        let (usual, standing) = (Duration::ZERO, Standing::default());
+        Some(Step { listing, account, call, usual, standing })
     }
 }
 

@@ -9,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::select_all;
 use provider::Timestamp;
 use records::{Change, Failure, Status};
+use routing::Policy;
 
 use crate::{
     Code,
@@ -33,6 +34,8 @@ pub(crate) struct Tries {
     pauses: u32,
     /// Steps that are out of the question for this call.
     left: Vec<bool>,
+    /// Steps that were waited for while another one was free; once is enough.
+    waited: Vec<bool>,
     /// The step to go on with.
     next: usize,
     /// The providers that have failed this call.
@@ -52,8 +55,10 @@ struct Failed {
 impl Tries {
     pub(crate) fn new(journey: &Arc<Journey>) -> Self {
         let left = vec![false; journey.steps.len()];
+        let waited = left.clone();
         let journey = Arc::clone(journey);
-        Self { journey, used: 0, pauses: 0, left, next: 0, failed: Vec::new(), last: None }
+        let failed = Vec::new();
+        Self { journey, used: 0, pauses: 0, left, waited, next: 0, failed, last: None }
     }
 
     /// So many attempts were begun by a process that died.
@@ -134,7 +139,7 @@ impl Tries {
             if self.used >= self.journey.engine.settings().attempts {
                 return Err(self.give_up());
             }
-            let Some(step) = self.choose().await else {
+            let Some(Choice { step, until }) = self.choose().await else {
                 if self.probe_waited_for().await {
                     continue;
                 }
@@ -151,7 +156,7 @@ impl Tries {
             }
             let begun = tokio::select! {
                 biased;
-                begun = self.begin(step, slot) => begun,
+                begun = self.begin(step, slot, until) => begun,
                 () = ended(&self.journey) => continue,
             };
             let opening = match begun {
@@ -161,6 +166,10 @@ impl Tries {
                     continue;
                 }
                 Begun::Held => continue,
+                Begun::Full => {
+                    self.waited[step] = true;
+                    continue;
+                }
             };
             if !self.journey.flight.pass_gate() {
                 opening.undo(&self.journey.engine).await;
@@ -254,23 +263,45 @@ impl Tries {
     }
 
     /// The next step, of a provider that has not failed this call where there is one.
-    async fn choose(&self) -> Option<usize> {
+    async fn choose(&self) -> Option<Choice> {
         let engine = &self.journey.engine;
+        let now = engine.clock().now();
         let lit = |&index: &usize| engine.breakers().look(self.step(index).lane()).is_ok();
         let (fresh, failed): (Vec<usize>, Vec<usize>) =
             self.standing().filter(lit).partition(|&index| self.failed(index).is_none());
         let open = if fresh.is_empty() { failed } else { fresh };
         // With a deadline, work moves on from a full account to one that is free.
-        if self.journey.deadline.is_some() && open.len() > 1 {
+        if let (Some(deadline), true) = (self.journey.deadline, open.len() > 1) {
             for &index in &open {
                 if engine.is_free(&self.journey.steps[index].account).await {
-                    return Some(index);
+                    return Some(self.worth_waiting(&open, index, deadline.since(now)));
                 }
             }
         }
         let first = *open.first()?;
         let equals = open.into_iter().filter(|&index| self.is_as_good(first, index));
-        Some(self.least_busy(first, equals).await)
+        Some(Choice { step: self.least_busy(first, equals).await, until: None })
+    }
+
+    /// Who has time waits for a cheaper account that is full, as long as there is time for others
+    /// afterwards.
+    fn worth_waiting(&self, open: &[usize], free: usize, left: Duration) -> Choice {
+        let journey = &self.journey;
+        let go = Choice { step: free, until: None };
+        let Some(&best) = open.first() else { return go };
+        let (full, other) = (&journey.steps[best].standing, &journey.steps[free].standing);
+        let usual = open.iter().map(|&index| journey.steps[index].usual).max();
+        let patience = routing::spare(usual.unwrap_or_default(), left);
+        if best == free
+            || self.waited[best]
+            || patience.is_zero()
+            || journey.policy() != Policy::Cost
+            || !other.is_beaten_by(full)
+        {
+            return go;
+        }
+        let until = journey.engine.clock().now().plus(patience);
+        Choice { step: best, until: Some(until) }
     }
 
     /// Whether two steps are accounts at one model where the work costs the same.
@@ -295,7 +326,7 @@ impl Tries {
         best.map_or(first, |(_, index)| index)
     }
 
-    async fn begin(&self, step: usize, slot: usize) -> Begun {
+    async fn begin(&self, step: usize, slot: usize, until: Option<Timestamp>) -> Begun {
         let journey = &self.journey;
         let account = &journey.steps[step].account;
         // Who would be turned away in the end need not wait for a slot first.
@@ -304,11 +335,12 @@ impl Tries {
         }
         let equal = journey.enter(&journey.steps[step]).await;
         let turns = journey.engine.turns();
-        let Ok(lease) =
-            turns.lease(&account.id, &account.limits, journey.share(), journey.deadline).await
+        let Ok(lease) = turns
+            .lease(&account.id, &account.limits, journey.share(), until.or(journey.deadline))
+            .await
         else {
-            // Only a deadline ends a wait for a turn.
-            return Begun::Passed(too_late());
+            // Only a deadline ends a wait for a turn, or that there was another choice.
+            return if until.is_some() { Begun::Full } else { Begun::Passed(too_late()) };
         };
         if journey.engine.health().hold(&account.id, journey.engine.clock().now()).is_some() {
             lease.unsent();
@@ -343,6 +375,16 @@ enum Begun {
     Passed(Failure),
     /// The account was put on hold, or is left alone because it fails, since it was waited for.
     Held,
+    /// It stayed full for as long as there was time to wait for it.
+    Full,
+}
+
+/// Which step is next.
+#[derive(Debug, Clone, Copy)]
+struct Choice {
+    step: usize,
+    /// How long it is waited for, where another one could begin meanwhile.
+    until: Option<Timestamp>,
 }
 
 fn too_late() -> Failure {

@@ -178,10 +178,16 @@ impl Engine {
         line.saturating_mul(1000) / slots
     }
 
-    /// How long until an account's windows allow a call.
-    pub(crate) async fn wait_for(&self, account: &Account) -> Duration {
+    /// How long until an account could begin, where a call there usually takes so long.
+    pub(crate) async fn wait_for(&self, account: &Account, usual: Duration) -> Duration {
         let load = self.turns().load(&account.id, &account.limits).await;
-        load.free_at.map_or(Duration::ZERO, |at| at.since(self.clock().now()))
+        let window = load.free_at.map_or(Duration::ZERO, |at| at.since(self.clock().now()));
+        let Some(slots) = account.limits.concurrent.filter(|slots| load.in_flight >= *slots) else {
+            return window;
+        };
+        // A slot comes free whenever one of so many calls ends, and those in the line go first.
+        let ahead = u32::try_from(load.waiting).unwrap_or(u32::MAX).saturating_add(1);
+        window.max(usual.saturating_mul(ahead) / slots.max(1))
     }
 }
 

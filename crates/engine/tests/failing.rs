@@ -9,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use engine::{Code, Generation, Outcome, Request, Status, Wishes};
 use provider::{Clock, ErrorKind, HoldReason};
+use routing::Policy;
 use support::{World, vendor::Act};
 
 const DARK: Act = Act::Refuse(ErrorKind::Unavailable);
@@ -27,8 +28,12 @@ async fn two_providers() -> World {
     world(&[("a", "main"), ("b", "spare")]).await
 }
 
+/// Who is asked first does not depend on who was quick.
 fn image(number: usize) -> Request {
-    Request::image(format!("a fox, number {number}"))
+    Request {
+        routing: Wishes { policy: Some(Policy::Ordered), ..Wishes::default() },
+        ..Request::image(format!("a fox, number {number}"))
+    }
 }
 
 fn in_time(span: Duration) -> Request {
@@ -63,7 +68,7 @@ fn account(done: &Generation) -> Option<&str> {
 #[tokio::test]
 async fn a_dark_vendor_is_left_alone_probed_and_used_again() {
     let world = two_providers().await;
-    world.vendor.from_now_on("main", [DARK]);
+    world.vendor.always("main", [DARK]);
     for number in 0..20 {
         assert_eq!(made_at(&world, number).await.as_deref(), Some("spare"));
     }
@@ -80,7 +85,7 @@ async fn a_dark_vendor_is_left_alone_probed_and_used_again() {
     }
     assert_eq!(world.vendor.asked("main"), 6, "one probe");
 
-    world.vendor.from_now_on("main", []);
+    world.vendor.always("main", []);
     world.clock.advance(LONGEST_REST);
     for number in 0..3 {
         assert_eq!(made_at(&world, number).await.as_deref(), Some("main"));
@@ -93,12 +98,12 @@ async fn a_dark_vendor_is_left_alone_probed_and_used_again() {
 #[tokio::test]
 async fn while_a_probe_is_under_way_nobody_else_tries() {
     let world = two_providers().await;
-    world.vendor.from_now_on("main", [DARK]);
+    world.vendor.always("main", [DARK]);
     for number in 0..5 {
         make(&world, number).await;
     }
     world.clock.advance(REST);
-    world.vendor.from_now_on("main", [Act::Wait]);
+    world.vendor.always("main", [Act::Wait]);
     let probe = world.start(image(5)).await;
     world.until(|| world.vendor.asked("main") == 6).await;
     for number in 6..10 {
@@ -114,7 +119,7 @@ async fn while_a_probe_is_under_way_nobody_else_tries() {
 #[tokio::test]
 async fn a_lone_dark_vendor_is_a_refusal_unless_the_caller_has_time() {
     let world = World::new().await;
-    world.vendor.from_now_on("main", [DARK]);
+    world.vendor.always("main", [DARK]);
     for number in 0..2 {
         let id = world.start(image(number)).await;
         assert_eq!(world.slowly(end_at_once(&world, &id)).await.status, Status::Failed);
@@ -125,7 +130,7 @@ async fn a_lone_dark_vendor_is_a_refusal_unless_the_caller_has_time() {
     assert!(refused.retry_after.is_some_and(|after| after <= REST), "{refused:?}");
 
     let id = world.start(in_time(Duration::from_secs(120))).await;
-    world.vendor.from_now_on("main", []);
+    world.vendor.always("main", []);
     let done = world.end(&id).await;
     assert_eq!(account(&done), Some("main"));
     assert_eq!(done.attempts.len(), 1, "it waited and was the probe: {done:?}");
@@ -134,7 +139,7 @@ async fn a_lone_dark_vendor_is_a_refusal_unless_the_caller_has_time() {
 #[tokio::test]
 async fn who_waits_for_a_vendor_that_stays_dark_ends_by_the_deadline() {
     let world = World::new().await;
-    world.vendor.from_now_on("main", [DARK]);
+    world.vendor.always("main", [DARK]);
     let span = Duration::from_secs(10);
     for _ in 0..4 {
         let id = world.start(in_time(span)).await;
@@ -149,8 +154,8 @@ async fn who_waits_for_a_vendor_that_stays_dark_ends_by_the_deadline() {
 #[tokio::test]
 async fn another_provider_comes_before_another_account_and_costs_no_time() {
     let world = world(&[("a", "main"), ("a", "second"), ("b", "spare")]).await;
-    world.vendor.from_now_on("main", [DARK]);
-    world.vendor.from_now_on("second", [DARK]);
+    world.vendor.always("main", [DARK]);
+    world.vendor.always("second", [DARK]);
     // The clock stands still: a rest before the next try would never end.
     let done = make(&world, 0).await;
     assert_eq!(account(&done), Some("spare"));
@@ -161,7 +166,7 @@ async fn another_provider_comes_before_another_account_and_costs_no_time() {
 async fn retries_stop_where_the_budget_ends() {
     let world = World::new().await;
     // One in three fails, and each retry helps: no breaker minds.
-    world.vendor.from_now_on("main", [DARK, Act::Make, Act::Make]);
+    world.vendor.always("main", [DARK, Act::Make, Act::Make]);
     let mut failed = 0;
     for number in 0..30 {
         let id = world.start(image(number)).await;
@@ -174,7 +179,7 @@ async fn retries_stop_where_the_budget_ends() {
     assert!(failed > 0, "those without a retry fail");
     // Another minute, another budget.
     world.clock.advance(Duration::from_secs(60));
-    world.vendor.from_now_on("main", [DARK, Act::Make]);
+    world.vendor.always("main", [DARK, Act::Make]);
     let id = world.start(image(31)).await;
     let done = world.slowly(end_at_once(&world, &id)).await;
     assert_eq!((account(&done), done.attempts.len()), (Some("main"), 2));
@@ -195,7 +200,7 @@ async fn retry_after_is_kept() {
 #[tokio::test]
 async fn the_account_that_stands_out_is_passed_over_until_that_is_forgotten() {
     let world = world(&[("a", "main"), ("a", "second")]).await;
-    world.vendor.from_now_on("main", [DARK, Act::Make]);
+    world.vendor.always("main", [DARK, Act::Make]);
     for number in 0..60 {
         let id = world.start(image(number)).await;
         world.slowly(end_at_once(&world, &id)).await;
@@ -204,7 +209,7 @@ async fn the_account_that_stands_out_is_passed_over_until_that_is_forgotten() {
     assert!((10..=12).contains(&asked), "once enough is known, no more: {asked}");
     assert_eq!(world.engine.loads().await.iter().filter(|load| load.is_available()).count(), 2);
     // Long ago, it is no reason any more.
-    world.vendor.from_now_on("main", []);
+    world.vendor.always("main", []);
     world.clock.advance(Duration::from_secs(900));
     assert_eq!(made_at(&world, 60).await.as_deref(), Some("main"));
 }
@@ -212,7 +217,7 @@ async fn the_account_that_stands_out_is_passed_over_until_that_is_forgotten() {
 #[tokio::test]
 async fn payment_trouble_holds_the_account_and_not_the_request() {
     let world = two_providers().await;
-    world.vendor.from_now_on("main", [Act::Refuse(ErrorKind::Unpaid)]);
+    world.vendor.always("main", [Act::Refuse(ErrorKind::Unpaid)]);
     let done = make(&world, 0).await;
     assert_eq!(account(&done), Some("spare"));
     assert_eq!(done.attempts[0].outcome, Some(Outcome::Unpaid));
@@ -225,7 +230,7 @@ async fn payment_trouble_holds_the_account_and_not_the_request() {
     assert_eq!(world.vendor.asked("main"), 1, "while it is on hold nobody asks");
     let until = load.hold.unwrap().until.unwrap();
     world.clock.advance(until.since(world.clock.now()));
-    world.vendor.from_now_on("main", []);
+    world.vendor.always("main", []);
     assert_eq!(made_at(&world, 10).await.as_deref(), Some("main"));
 }
 
@@ -233,7 +238,7 @@ async fn payment_trouble_holds_the_account_and_not_the_request() {
 async fn what_is_no_fault_of_the_vendors_opens_no_breaker() {
     for kind in [ErrorKind::Invalid, ErrorKind::Blocked, ErrorKind::NotFound] {
         let world = two_providers().await;
-        world.vendor.from_now_on("main", [Act::Refuse(kind)]);
+        world.vendor.always("main", [Act::Refuse(kind)]);
         for number in 0..12 {
             make(&world, number).await;
         }
@@ -244,7 +249,7 @@ async fn what_is_no_fault_of_the_vendors_opens_no_breaker() {
 #[tokio::test]
 async fn a_refusal_for_safety_is_final_unless_the_request_says_otherwise() {
     let world = two_providers().await;
-    world.vendor.from_now_on("main", [Act::Refuse(ErrorKind::Blocked)]);
+    world.vendor.always("main", [Act::Refuse(ErrorKind::Blocked)]);
     assert_eq!(make(&world, 0).await.status, Status::Blocked);
     assert_eq!(world.vendor.asked("spare"), 0);
     let routing = Wishes { next_on_blocked: true, ..Wishes::default() };

@@ -25,6 +25,21 @@ pub(super) struct Asking<'a> {
     pub(super) few: bool,
 }
 
+/// What one call at one account would cost, or why it is not to be had.
+#[derive(Debug)]
+pub(super) struct Offered {
+    /// What it costs, its units too, or what stands in the way.
+    pub(super) quote: Result<Quote, Barrier>,
+    /// What it costs without its units, if nothing but time stands in the way.
+    pub(super) bare: Option<Price>,
+}
+
+impl Offered {
+    const fn never(barrier: Barrier) -> Self {
+        Self { quote: Err(barrier), bare: None }
+    }
+}
+
 impl Engine {
     pub(super) async fn quote(
         &self,
@@ -32,36 +47,49 @@ impl Engine {
         listing: &Listing,
         account: &Arc<Account>,
         Asking { kind, team, count, few }: Asking<'_>,
-    ) -> Result<Quote, Barrier> {
+    ) -> Offered {
         let wanted = &request.routing.providers;
         if !wanted.is_empty() && !wanted.contains(&listing.vendor.name) {
-            return Err(Barrier::Lasting("not among the providers asked for".to_owned()));
+            let said = "not among the providers asked for".to_owned();
+            return Offered::never(Barrier::Lasting(said));
         }
         let work = work(request, kind, listing, count, Vec::new());
         let work = Work { inputs: self.input_shapes(request, listing), ..work };
         if let Err(missing) = listing.model().admit(&work) {
-            return Err(Barrier::Lasting(said(&missing)));
+            return Offered::never(Barrier::Lasting(said(&missing)));
         }
+        let stopped = self.stopped(account, team).await;
+        // Nobody is asked for the price of what is not to be had.
+        let quote =
+            match (self.price(listing, account, &work, few && stopped.is_none()).await, stopped) {
+                (Ok(quote), None) => quote,
+                (Ok(quote), Some(stopped)) => {
+                    return Offered { quote: Err(stopped), bare: Some(quote.price) };
+                }
+                (Err(_), Some(stopped)) => return Offered::never(stopped),
+                (Err(barrier), None) => return Offered::never(barrier),
+            };
+        if let Some(barrier) = refused_adjustments(request, &quote) {
+            return Offered::never(barrier);
+        }
+        let bare = quote.price;
+        let with_units = |units: MicroUsd| {
+            let price = Price { expected: bare.expected + units, upper: bare.upper + units };
+            Quote { price, ..quote }
+        };
+        let units = self.units_price(listing, account, kind, &work).await;
+        Offered { quote: units.map(with_units), bare: Some(bare) }
+    }
+
+    /// Why the account takes no work of this team now, whatever it is.
+    async fn stopped(&self, account: &Account, team: &str) -> Option<Barrier> {
         if let Some(hold) = self.health().hold(&account.id, self.clock().now()) {
             let reason = hold.reason.as_str();
-            return Err(Barrier::Passing(format!("the account is on hold ({reason})")));
+            return Some(Barrier::Passing(format!("the account is on hold ({reason})")));
         }
-        if let Some(rule) = &account.limits.safety
-            && let Err(stopped) = self.guard().look(&account.id, rule, team).await
-        {
-            return Err(Barrier::Passing(stopped.to_string()));
-        }
-        let units = self.units_price(listing, account, kind, &work).await?;
-        let quote = self.price(listing, account, &work, few).await?;
-        if let (true, false) = (request.strict, quote.adjustments.is_empty()) {
-            let change = |(name, change): (&String, &provider::Adjustment)| {
-                format!("{name}: {} would be used, and the request is strict", change.used)
-            };
-            let said: Vec<String> = quote.adjustments.iter().map(change).collect();
-            return Err(Barrier::Lasting(said.join("; ")));
-        }
-        let Price { expected, upper } = quote.price;
-        Ok(Quote { price: Price { expected: expected + units, upper: upper + units }, ..quote })
+        let rule = account.limits.safety.as_ref()?;
+        let stopped = self.guard().look(&account.id, rule, team).await.err()?;
+        Some(Barrier::Passing(stopped.to_string()))
     }
 
     /// The adapter's price, as charges say it will be.
@@ -122,6 +150,18 @@ impl Engine {
         });
         inputs.collect()
     }
+}
+
+/// A strict request takes nothing but what it asked for.
+fn refused_adjustments(request: &Request, quote: &Quote) -> Option<Barrier> {
+    if !request.strict || quote.adjustments.is_empty() {
+        return None;
+    }
+    let change = |(name, change): (&String, &provider::Adjustment)| {
+        format!("{name}: {} would be used, and the request is strict", change.used)
+    };
+    let said: Vec<String> = quote.adjustments.iter().map(change).collect();
+    Some(Barrier::Lasting(said.join("; ")))
 }
 
 fn said(missing: &[provider::Unsupported]) -> String {

@@ -142,7 +142,7 @@ impl Scripted {
 
     /// From now on this account does one of these after the other, over and over; nothing: as the
     /// script says.
-    pub(crate) fn from_now_on(&self, account: &str, ways: impl IntoIterator<Item = Act>) {
+    pub(crate) fn always(&self, account: &str, ways: impl IntoIterator<Item = Act>) {
         self.ways.lock().insert(account.to_owned(), ways.into_iter().collect());
     }
 

@@ -223,7 +223,7 @@ impl From<&AccountLoad> for AccountDto {
 fn standing(provider: &str, load: &ModelLoad) -> ModelStandingDto {
     let ModelLoad { model, open, seen, .. } = load;
     let known = seen.samples > 0;
-    let took = |span: Duration| (known && !span.is_zero()).then(|| span.as_secs_f64());
+    let took = |span: Duration| (known && !span.is_zero()).then_some(span.as_secs_f64());
     ModelStandingDto {
         model: format!("{provider}/{model}"),
         breaker: open.map(|open| BreakerDto { since: open.since, until: open.until }),

@@ -25,7 +25,7 @@ pub(super) struct EstimatesAnswer {
 
 /// One candidate.
 #[derive(Serialize, ToSchema)]
-struct EstimateDto {
+pub(super) struct EstimateDto {
     provider: String,
     /// `provider/model`
     model: String,
@@ -46,6 +46,12 @@ struct EstimateDto {
     usable: bool,
     /// Why not.
     reason: Option<String>,
+    /// What it takes of an allowance, a budget or a balance is worth so much to those who come later; it
+    /// counts in the order and is never charged.
+    #[schema(value_type = Option<String>, example = "0.000000")]
+    worth_usd: Option<MicroUsd>,
+    /// How it stands among the others, in words.
+    verdict: String,
 }
 
 /// Tells what a request would cost, and starts nothing.
@@ -63,22 +69,26 @@ pub(super) async fn estimate(request: HttpRequest, state: Data<State>, payload: 
     let asked = making::complete(&state, &caller, draft).await?;
     drop(room);
     let found = state.engine.estimate(&caller, &asked).await?;
-    let answer = EstimatesAnswer { data: found.into_iter().map(dto).collect() };
+    let answer = EstimatesAnswer { data: found.into_iter().map(EstimateDto::from).collect() };
     Ok(HttpResponse::Ok().json(answer))
 }
 
-fn dto(estimate: Estimate) -> EstimateDto {
-    EstimateDto {
-        model: format!("{}/{}", estimate.provider, estimate.model),
-        provider: estimate.provider,
-        account: estimate.account,
-        estimated_usd: estimate.price.map(|price| price.expected),
-        upper_usd: estimate.price.map(|price| price.upper),
-        source: estimate.source,
-        age_s: estimate.age.as_secs(),
-        // Rounded up: who waits so long need not wait again.
-        wait_s: u64::try_from(estimate.wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX),
-        usable: estimate.usable,
-        reason: estimate.reason,
+impl From<Estimate> for EstimateDto {
+    fn from(estimate: Estimate) -> Self {
+        Self {
+            model: format!("{}/{}", estimate.provider, estimate.model),
+            provider: estimate.provider,
+            account: estimate.account,
+            estimated_usd: estimate.price.map(|price| price.expected),
+            upper_usd: estimate.price.map(|price| price.upper),
+            source: estimate.source,
+            age_s: estimate.age.as_secs(),
+            // Rounded up: who waits so long need not wait again.
+            wait_s: u64::try_from(estimate.wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX),
+            usable: estimate.usable,
+            reason: estimate.reason,
+            worth_usd: estimate.worth,
+            verdict: estimate.verdict,
+        }
     }
 }

@@ -25,6 +25,7 @@ mod body;
 mod chat;
 mod client;
 mod counterparts;
+mod decision;
 mod dto_accounts;
 mod dto_admin;
 mod dto_books;
@@ -66,6 +67,7 @@ mod progress;
 mod query;
 mod reconciliation;
 mod request_id;
+mod routing;
 mod speech;
 mod spend;
 mod standing;
@@ -124,6 +126,7 @@ const ROUTES: &[Endpoint] = routes! {
     "/v1/generations/{id}" => { GET generations::get, DELETE generations::delete }
     "/v1/generations/{id}/cancel" => { POST generations::cancel }
     "/v1/generations/{id}/events" => { GET events::events }
+    "/v1/generations/{id}/decision" => { GET decision::get }
     "/v1/videos" => { POST videos::create, GET videos::list }
     "/v1/videos/{id}" => { GET videos::get, DELETE videos::delete }
     "/v1/videos/{id}/content" => { GET videos::content }
@@ -152,6 +155,7 @@ const ROUTES: &[Endpoint] = routes! {
     }
     "/admin/v1/accounts/{id}/rotate" => { POST accounts::rotate }
     "/admin/v1/models" => { GET models::list_offers }
+    "/admin/v1/routing" => { GET routing::get }
     "/admin/v1/ledger" => { GET ledger::list }
     "/admin/v1/ledger/reconciliation" => { GET reconciliation::compare, POST reconciliation::book }
     "/admin/v1/ledger/verify" => { GET ledger::verify }

@@ -9,8 +9,9 @@ use utoipa::{
 };
 
 use super::{
-    accounts, admin_keys, assets, audit, chat, estimates, events, generations, images, ledger,
-    models, ops, reconciliation, speech, spend, teams, usage, users, videos, webhooks,
+    accounts, admin_keys, assets, audit, chat, decision, estimates, events, generations, images,
+    ledger, models, ops, reconciliation, routing, speech, spend, teams, usage, users, videos,
+    webhooks,
 };
 
 #[derive(OpenApi)]
@@ -28,7 +29,7 @@ use super::{
         images::generate, images::edit, chat::complete, speech::speak, models::list, models::get,
         videos::create, videos::list, videos::get, videos::content, videos::delete,
         generations::create, generations::list, generations::get, generations::delete,
-        generations::cancel, events::events, estimates::estimate, assets::upload, assets::get,
+        generations::cancel, events::events, decision::get, estimates::estimate, assets::upload, assets::get,
         usage::usage,
         teams::create, teams::list, teams::get, teams::update, teams::delete, teams::erase,
         admin_keys::create, admin_keys::list, admin_keys::get, admin_keys::update,
@@ -37,7 +38,7 @@ use super::{
         ledger::list, ledger::verify, reconciliation::compare,
         reconciliation::book, spend::spend,
         accounts::list, accounts::create, accounts::get,
-        accounts::update, accounts::delete, accounts::rotate, models::list_offers, webhooks::list, webhooks::redeliver, webhooks::renew_secret,
+        accounts::update, accounts::delete, accounts::rotate, models::list_offers, routing::get, webhooks::list, webhooks::redeliver, webhooks::renew_secret,
         ops::healthz, ops::readyz, ops::metrics, ops::document, ops::docs_root, ops::docs, ops::ui,
     )
 )]

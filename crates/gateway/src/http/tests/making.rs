@@ -324,6 +324,7 @@ async fn estimates_and_models_tell_what_is_known() {
         "provider": "painter", "model": "painter/oil", "account": "main",
         "estimated_usd": "0.053400", "upper_usd": "0.053400", "source": "listed",
         "age_s": 0, "wait_s": 0, "usable": true, "reason": null,
+        "worth_usd": "0.000000", "verdict": "first: it charges 0.053400, 1.0 s",
     }]);
     assert_eq!(told["data"], wanted);
     let models = house.get("/v1/models").await.expect(200);
@@ -345,4 +346,31 @@ async fn estimates_and_models_tell_what_is_known() {
     let rule = json!({"role": "source", "min": 1, "max": 2, "mime_types": ["image/*"]});
     let eyes = house.get("/v1/models/painter/eyes").await.expect(200);
     assert_eq!(eyes["capabilities"]["inputs"], json!([rule]));
+}
+
+#[actix_web::test]
+async fn a_generation_tells_why_it_went_where_it_went() {
+    let house = House::new().await;
+    let body = r#"{"kind": "image", "prompt": "x", "count": 2}"#;
+    let made = house.post_with("/v1/generations", body, &[("prefer", "wait=30")]).await.expect(201);
+    let path = format!("/v1/generations/{}/decision", made["id"].as_str().unwrap());
+    let why = house.get(&path).await.expect(200);
+    let wanted = json!({ "policy": "cost", "candidates": [{
+        "model": "painter/oil", "account": "main", "rank": 1, "units": 0,
+        "estimated_usd": "0.053400", "worth_usd": "0.000000", "risk_usd": "0.000000", "time_s": 1.0,
+        "verdict": "first: it charges 0.053400, 1.0 s",
+    }]});
+    assert_eq!(why, wanted);
+    house.get("/v1/generations/gen_none/decision").await.refused(404, "not_found", None);
+}
+
+#[actix_web::test]
+async fn operators_see_how_routing_stands() {
+    let house = House::new().await;
+    let told = house.operate(Method::GET, "/admin/v1/routing", "").await.expect(200);
+    assert_eq!(told["policy"], "cost");
+    let photo = told["aliases"].as_array().unwrap().iter().find(|one| one["alias"] == "photo");
+    let best = &photo.unwrap()["candidates"][0];
+    assert_eq!((&best["model"], &best["usable"]), (&json!("painter/oil"), &json!(true)), "{told}");
+    assert!(told["shadow_prices"].is_array(), "{told}");
 }

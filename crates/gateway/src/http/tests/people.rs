@@ -62,6 +62,7 @@ fn requests(team: &str, key: &str) -> Vec<(Method, String, String, Needs)> {
         ("/admin/v1/ledger/verify", Needs::Money),
         ("/admin/v1/ledger/reconciliation", Needs::Money),
         ("/admin/v1/usage", Needs::Money),
+        ("/admin/v1/routing", Needs::Read),
     ] {
         all.push(of(get.clone(), path, Value::Null, needs));
     }

@@ -1,0 +1,100 @@
+//! What scarce things are worth to those who come later: see [`routing::Outlook`].
+//!
+//! A unit of a prepaid month costs nothing, and is not free: whoever goes without it later pays somebody
+//! else. Here stands what such things are worth now; how that is found out is `weigh`. A decision only
+//! looks it up.
+#![expect(
+    clippy::float_arithmetic,
+    reason = "worths are expectations; money that is booked stays in integers"
+)]
+
+mod things;
+mod typical;
+mod weigh;
+
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use provider::{Kind, MicroUsd, Timestamp};
+use routing::Outlook;
+
+use self::things::Things;
+pub use self::things::{Scarce, Thing};
+pub(crate) use self::weigh::weigh;
+use crate::Engine;
+
+/// What is worth how much, as of the last time that it was weighed.
+#[derive(Debug, Default)]
+pub(crate) struct Scarcity(RwLock<Arc<Weighed>>);
+
+#[derive(Debug, Default)]
+struct Weighed {
+    things: Things,
+    outlook: Outlook,
+}
+
+/// What a candidate takes of scarce things.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Taking<'a> {
+    /// `provider/name`.
+    pub(crate) account: &'a str,
+    pub(crate) kind: Kind,
+    /// Units of an allowance.
+    pub(crate) units: u32,
+    /// Whether the money buys units past it.
+    pub(crate) bought: bool,
+    /// What is charged.
+    pub(crate) money: MicroUsd,
+    /// Who pays.
+    pub(crate) team: &'a str,
+    pub(crate) now: Timestamp,
+}
+
+impl Scarcity {
+    /// What that is worth to others, beyond its price.
+    pub(crate) fn worth(&self, taking: &Taking<'_>) -> MicroUsd {
+        let weighed = Arc::clone(&self.0.read());
+        let each = |thing: usize| weighed.outlook.worth(thing, taking.now.millis());
+        let mut sum = 0.0;
+        if let Some(account) = weighed.things.of_account(taking.account) {
+            let units = account.units.iter().filter(|(kind, _)| *kind == taking.kind);
+            sum += f64::from(taking.units) * units.map(|(_, thing)| each(*thing)).sum::<f64>();
+            let purse = if taking.bought { account.overage } else { account.balance };
+            sum += whole(taking.money) * purse.map_or(0.0, each);
+        }
+        let budgets = weighed.things.of_team(taking.team).iter();
+        sum += whole(taking.money) * budgets.map(|thing| each(*thing)).sum::<f64>();
+        micros(sum)
+    }
+}
+
+impl Engine {
+    /// Everything scarce that was weighed, with what is left of it and what a unit is worth now.
+    pub fn scarce(&self) -> Vec<Scarce> {
+        let weighed = Arc::clone(&self.scarcity().0.read());
+        let now = self.clock().now().millis();
+        let one = |(index, thing, left): (usize, &Thing, f64)| {
+            let worth = weighed.outlook.worth(index, now);
+            let (left, worth) = match thing {
+                // Units, each worth so much money.
+                Thing::Units { .. } => (left, worth / 1e6),
+                // Money, of which a dollar is worth so much beyond itself.
+                Thing::Overage { .. } | Thing::Balance { .. } | Thing::Budget { .. } => {
+                    (left / 1e6, worth)
+                }
+            };
+            Scarce { thing: thing.clone(), left, worth }
+        };
+        weighed.things.all().map(one).collect()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "amounts are far below 2^53 micro-USD")]
+const fn whole(amount: MicroUsd) -> f64 {
+    amount.micros() as f64
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
+fn micros(amount: f64) -> MicroUsd {
+    MicroUsd::from_micros(amount.round() as i64)
+}

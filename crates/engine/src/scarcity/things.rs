@@ -1,0 +1,172 @@
+//! Which things are scarce, and how much of each there is.
+
+use std::collections::HashMap;
+
+use provider::{Calendar, Kind, MicroUsd, Timestamp};
+use routing::{Leftover, Resource, Supply};
+
+use super::whole;
+
+/// So much that nobody can use it up.
+const BOUNDLESS: f64 = 1e15;
+
+/// Something of which there is only so much.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Thing {
+    /// Prepaid units of an account, `provider/name`.
+    Units {
+        /// The account.
+        account: String,
+        /// What a unit makes.
+        kind: Kind,
+        /// Within what.
+        window: Calendar,
+    },
+    /// An account's money for units past its allowance.
+    Overage {
+        /// The account.
+        account: String,
+    },
+    /// An account's balance.
+    Balance {
+        /// The account.
+        account: String,
+    },
+    /// A team's budget.
+    Budget {
+        /// The team.
+        team: String,
+    },
+}
+
+/// A scarce thing as it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scarce {
+    /// What.
+    pub thing: Thing,
+    /// Units, or US dollars.
+    pub left: f64,
+    /// What taking one more costs those who come later: US dollars a unit; of money, dollars a dollar,
+    /// beyond itself.
+    pub worth: f64,
+}
+
+/// Every scarce thing, each with its supplies and with who draws on it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Things {
+    list: Vec<(Thing, Resource)>,
+    accounts: HashMap<String, OfAccount>,
+    teams: HashMap<String, Vec<usize>>,
+}
+
+/// What an account has, by place in the list.
+#[derive(Debug, Clone, Default)]
+pub(super) struct OfAccount {
+    pub(super) units: Vec<(Kind, usize)>,
+    pub(super) overage: Option<usize>,
+    pub(super) balance: Option<usize>,
+    /// What a unit past the allowance costs.
+    pub(super) prices: Vec<(Kind, MicroUsd)>,
+}
+
+impl Things {
+    pub(super) fn of_account(&self, account: &str) -> Option<&OfAccount> {
+        self.accounts.get(account)
+    }
+
+    pub(super) fn of_team(&self, team: &str) -> &[usize] {
+        self.teams.get(team).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every thing with its place and what is left of it now.
+    pub(super) fn all(&self) -> impl Iterator<Item = (usize, &Thing, f64)> {
+        self.list.iter().enumerate().map(|(index, (thing, resource))| {
+            let left = resource.supplies.first().map_or(0.0, |supply| supply.amount);
+            (index, thing, left)
+        })
+    }
+
+    /// The resources, in the order of their places.
+    pub(super) fn resources(&self) -> Vec<Resource> {
+        self.list.iter().map(|(_, resource)| resource.clone()).collect()
+    }
+
+    /// Whether both have the same things in the same places.
+    pub(super) fn are_those_of(&self, other: &Self) -> bool {
+        let names =
+            |things: &Self| things.list.iter().map(|(thing, _)| thing.clone()).collect::<Vec<_>>();
+        names(self) == names(other)
+    }
+
+    /// Units of a window: what is left of this one, and the whole of the next, if it is asked for.
+    pub(super) fn add_units(
+        &mut self,
+        account: &str,
+        (kind, window): (Kind, Calendar),
+        (left, resets_at): (u32, Timestamp),
+        (limit, end): (u32, Timestamp),
+    ) {
+        // A day's limit is set anew so often that only today's is looked at.
+        let next = if window == Calendar::Month { f64::from(limit) } else { BOUNDLESS };
+        let supplies = [(resets_at, f64::from(left)), (end, next)];
+        let thing = Thing::Units { account: account.to_owned(), kind, window };
+        let place = self.add(thing, Leftover::Lost, supplies);
+        self.account(account).units.push((kind, place));
+    }
+
+    /// Money for units past the allowance: what is left of this month's carries over.
+    pub(super) fn add_overage(
+        &mut self,
+        account: &str,
+        (left, resets_at): (MicroUsd, Timestamp),
+        (cap, end): (MicroUsd, Timestamp),
+        prices: &[(Kind, MicroUsd)],
+    ) {
+        let supplies = [(resets_at, whole(left)), (end, whole(left) + whole(cap))];
+        let thing = Thing::Overage { account: account.to_owned() };
+        let place = self.add(thing, Leftover::Carried, supplies);
+        let account = self.account(account);
+        account.overage = Some(place);
+        account.prices = prices.to_vec();
+    }
+
+    /// A balance, which an operator fills up by then.
+    pub(super) fn add_balance(
+        &mut self,
+        account: &str,
+        (balance, filled_up_by): (MicroUsd, Timestamp),
+        end: Timestamp,
+    ) {
+        let supplies = [(filled_up_by, whole(balance)), (end, BOUNDLESS)];
+        let thing = Thing::Balance { account: account.to_owned() };
+        let place = self.add(thing, Leftover::Carried, supplies);
+        self.account(account).balance = Some(place);
+    }
+
+    /// A team's budget.
+    pub(super) fn add_budget(
+        &mut self,
+        team: &str,
+        (left, until): (MicroUsd, Timestamp),
+        end: Timestamp,
+    ) {
+        let supplies = [(until, whole(left)), (end, BOUNDLESS)];
+        let thing = Thing::Budget { team: team.to_owned() };
+        let place = self.add(thing, Leftover::Lost, supplies);
+        self.teams.entry(team.to_owned()).or_default().push(place);
+    }
+
+    fn account(&mut self, account: &str) -> &mut OfAccount {
+        self.accounts.entry(account.to_owned()).or_default()
+    }
+
+    fn add(&mut self, thing: Thing, leftover: Leftover, supplies: [(Timestamp, f64); 2]) -> usize {
+        let [(first, _), (end, _)] = supplies;
+        // What lasts until the end anyway has no second part.
+        let parts = if first < end { 2 } else { 1 };
+        let supply = |(until, amount): (Timestamp, f64)| Supply { until: until.millis(), amount };
+        let supplies = supplies.into_iter().take(parts).map(supply).collect();
+        self.list.push((thing, Resource::new(leftover, supplies)));
+        self.list.len() - 1
+    }
+}

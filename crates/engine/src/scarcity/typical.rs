@@ -1,0 +1,145 @@
+//! Requests that stand for those to come: from how each was decided, every way to serve it.
+
+use provider::Kind;
+use routing::{Draw, Typical, Way};
+
+use super::{things::Things, whole};
+use crate::{Considered, Decision};
+
+/// Nothing is turned away to save what it takes: to go without costs a dollar and twice the dearest way,
+/// more than any other.
+const WITHOUT: f64 = 1e6;
+
+/// A request of this team for this kind, decided so, with every way to serve it.
+pub(super) fn typical(
+    things: &Things,
+    (team, kind): (&str, Kind),
+    decision: &Decision,
+    weight: f64,
+) -> Typical {
+    let dearest = decision.candidates.iter().filter_map(|one| one.bare).map(whole);
+    let cash = WITHOUT + 2.0 * dearest.fold(0.0, f64::max);
+    let mut ways = vec![Way { cash, draws: Vec::new() }];
+    for one in &decision.candidates {
+        for way in ways_of(things, (team, kind), one) {
+            keep_cheapest(&mut ways, way);
+        }
+    }
+    Typical { weight, ways }
+}
+
+/// The ways to be served by one candidate.
+fn ways_of(things: &Things, (team, kind): (&str, Kind), one: &Considered) -> Vec<Way> {
+    let Some(bare) = one.bare.map(whole) else { return Vec::new() };
+    let (provider, _) = one.model.split_once('/').unwrap_or((&one.model, ""));
+    let account = things.of_account(&format!("{provider}/{}", one.account));
+    let paid = |money: f64, purse: Option<usize>| {
+        let from = purse.into_iter().chain(things.of_team(team).iter().copied());
+        let draw = |resource| Draw { resource, amount: money };
+        from.map(draw).filter(|draw| draw.amount > 0.0).collect::<Vec<_>>()
+    };
+    if one.units == 0 {
+        let purse = account.and_then(|account| account.balance);
+        return vec![Way { cash: bare, draws: paid(bare, purse) }];
+    }
+    let Some(account) = account else { return Vec::new() };
+    let amount = f64::from(one.units);
+    let units = account.units.iter().filter(|(of, _)| *of == kind);
+    let draws = units.map(|(_, resource)| Draw { resource: *resource, amount }).collect();
+    let mut ways = vec![Way { cash: bare, draws }];
+    let price = account.prices.iter().find(|(of, _)| *of == kind);
+    if let (Some(purse), Some((_, price))) = (account.overage, price) {
+        let bought = amount * whole(*price);
+        ways.push(Way { cash: bare + bought, draws: paid(bought, Some(purse)) });
+    }
+    ways
+}
+
+/// Of two ways that draw on the same things only the cheaper one is ever taken.
+fn keep_cheapest(ways: &mut Vec<Way>, way: Way) {
+    let same = |other: &&mut Way| {
+        let names = |way: &Way| way.draws.iter().map(|draw| draw.resource).collect::<Vec<_>>();
+        names(other) == names(&way)
+    };
+    match ways.iter_mut().find(same) {
+        Some(other) if other.cash <= way.cash => {}
+        Some(other) => *other = way,
+        None => ways.push(way),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use provider::{Calendar, MicroUsd, Timestamp};
+    use routing::Policy;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+    fn usd(micros: i64) -> MicroUsd {
+        MicroUsd::from_micros(micros)
+    }
+
+    fn candidate(model: &str, bare: i64, units: u32) -> Considered {
+        Considered {
+            model: model.to_owned(),
+            account: "main".to_owned(),
+            bare: Some(usd(bare)),
+            units,
+            standing: None,
+            reason: None,
+        }
+    }
+
+    /// Units of two windows at `plan/main`, overage there, a balance at `paid/main`, a team's budget.
+    fn things() -> Things {
+        let later = NOW.plus(std::time::Duration::from_secs(86_400));
+        let end = later.plus(std::time::Duration::from_secs(86_400));
+        let mut things = Things::default();
+        for window in [Calendar::Day, Calendar::Month] {
+            things.add_units("plan/main", (Kind::Image, window), (5, later), (9, end));
+        }
+        things.add_overage("plan/main", (usd(7), later), (usd(9), end), &[(Kind::Image, usd(50))]);
+        things.add_balance("paid/main", (usd(99), later), end);
+        things.add_budget("team_1", (usd(60), later), end);
+        things
+    }
+
+    fn ways(team: &str, candidates: &[Considered]) -> Vec<(f64, Vec<(usize, f64)>)> {
+        let decision = Decision { policy: Policy::Cost, candidates: candidates.to_vec() };
+        let typical = typical(&things(), (team, Kind::Image), &decision, 1.0);
+        let draws = |way: &Way| way.draws.iter().map(|draw| (draw.resource, draw.amount)).collect();
+        typical.ways.iter().map(|way| (way.cash, draws(way))).collect()
+    }
+
+    #[test]
+    fn every_way_names_what_it_draws_on() {
+        let all = [candidate("plan/image", 0, 2), candidate("paid/photo", 30, 0)];
+        let expected = vec![
+            (1_000_060.0, vec![]),
+            (0.0, vec![(0, 2.0), (1, 2.0)]),
+            (100.0, vec![(2, 100.0), (4, 100.0)]),
+            (30.0, vec![(3, 30.0), (4, 30.0)]),
+        ];
+        assert_eq!(ways("team_1", &all), expected);
+        let without_budget = vec![(3, 30.0)];
+        assert_eq!(ways("team_2", &all)[3].1, without_budget, "another team's budget is its own");
+    }
+
+    #[test]
+    fn the_cheapest_of_equal_ways_stands_for_them() {
+        let all = [
+            candidate("paid/dear", 40, 0),
+            candidate("paid/cheap", 20, 0),
+            candidate("paid/middle", 30, 0),
+        ];
+        assert_eq!(ways("team_2", &all), [(1_000_080.0, vec![]), (20.0, vec![(3, 20.0)])]);
+    }
+
+    #[test]
+    fn what_is_never_to_be_had_is_no_way() {
+        let never = Considered { bare: None, ..candidate("plan/image", 0, 1) };
+        assert_eq!(ways("team_2", &[never]), [(1e6, vec![])]);
+    }
+}
