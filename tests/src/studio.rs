@@ -145,17 +145,6 @@ impl Studio {
         let all = self.generations().await;
         all.into_iter().map(|generation| generation["order"].clone()).collect()
     }
-
-    /// Stops the vendor's clock at that moment.
-    pub async fn stand_at(&self, moment: &str) {
-        drop(self.control().post("/clock", &json!({ "set": moment })).await.expect(200));
-    }
-
-    /// Moves the vendor's clock.
-    pub async fn pass(&self, millis: i64) {
-        let command = json!({ "advance_ms": millis });
-        drop(self.control().post("/clock", &command).await.expect(200));
-    }
 }
 
 /// A charge, in micro-dollars.

@@ -129,6 +129,16 @@ impl Vendor {
         .await;
     }
 
+    /// Stops the vendor's clock at that moment.
+    pub async fn stand_at(&self, moment: &str) {
+        drop(self.control.post("/clock", &json!({ "set": moment })).await.expect(200));
+    }
+
+    /// Moves the vendor's clock.
+    pub async fn pass(&self, millis: i64) {
+        drop(self.control.post("/clock", &json!({ "advance_ms": millis })).await.expect(200));
+    }
+
     /// Strikes the next generate call.
     pub async fn fault_on_generate(&self, kind: &str, more: Value) {
         let mut fault = json!({ "kind": kind, "on": "generate" });

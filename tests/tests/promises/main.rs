@@ -8,6 +8,7 @@
 )]
 
 mod administration;
+mod allowance_month;
 mod backup;
 mod bad_input;
 mod budget_rush;
@@ -27,6 +28,7 @@ mod no_blind_retry;
 mod no_retention;
 mod openai_sdks;
 mod outages;
+mod own_clock;
 mod paid_once;
 mod queue_crash;
 mod queue_limits;

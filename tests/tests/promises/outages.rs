@@ -43,7 +43,10 @@ async fn load(team: &Team, numbers: std::ops::Range<usize>) -> Vec<Value> {
 /// The dear vendor first, the other one behind it.
 async fn two_vendors() -> (Vendor, Studio, Gateway) {
     let (first, second) = (Vendor::start(flat()).await, Studio::start(quick_studio()).await);
-    let zekron = config(&first, &json!({}))["providers"]["zekron"].clone();
+    let mut zekron = config(&first, &json!({}))["providers"]["zekron"].clone();
+    // Work moves on from a full account too; here it shall do so only from a failing one.
+    zekron["accounts"]["main"]["limits"] =
+        json!({ "requests_per_minute": 100_000, "concurrent": 100 });
     let candidates = json!(["zekron/zekron-image-1", "generor/10003"]);
     let change = json!({
         "providers": { "zekron": zekron },

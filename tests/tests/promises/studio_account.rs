@@ -310,7 +310,9 @@ async fn the_free_tiers_thirty_a_minute_are_kept_and_the_vendor_refuses_nothing(
     const MINUTE: u64 = 30;
     let vendor = Studio::start(Settings { limits: Limits::default(), ..quick_studio() }).await;
     // A gateway with the documented limits of the account's tier, and not the tests' own.
-    let account = json!({ "key": STUDIO_KEY, "tier": "free" });
+    // A submit that the kill cut off before it reached the vendor is known not to run a second later.
+    let limits = json!({ "work_seconds": 1 });
+    let account = json!({ "key": STUDIO_KEY, "tier": "free", "limits": limits });
     let generor =
         json!({ "type": "generor", "base_url": vendor.url(), "accounts": { "main": account } });
     let mut config = vendor.config_at(&vendor.url(), json!({}), &json!({}));

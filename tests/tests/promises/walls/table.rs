@@ -57,6 +57,7 @@ fn teams() -> Vec<Entry> {
         ("DELETE", "/v1/generations/{id}", Wall::Own(Thing::Generation)),
         ("POST", "/v1/generations/{id}/cancel", Wall::Own(Thing::Generation)),
         ("GET", "/v1/generations/{id}/events", Wall::Own(Thing::Generation)),
+        ("GET", "/v1/generations/{id}/decision", Wall::Own(Thing::Generation)),
         ("POST", "/v1/images/generations", Wall::Makes(json!({ "prompt": "a lighthouse" }))),
         (
             "POST",
@@ -133,6 +134,7 @@ fn administration() -> Vec<Entry> {
         ("DELETE", "/admin/v1/accounts/{id}", operators(Thing::Account)),
         ("POST", "/admin/v1/accounts/{id}/rotate", operators(Thing::Account)),
         ("GET", "/admin/v1/models", operators(Thing::Account)),
+        ("GET", "/admin/v1/routing", operators(Thing::Account)),
         ("GET", "/admin/v1/ledger", operators(Thing::Team)),
         ("GET", "/admin/v1/ledger/verify", operators(Thing::Team)),
         ("GET", "/admin/v1/ledger/reconciliation", operators(Thing::Account)),
