@@ -14,7 +14,8 @@ use std::{
 use coordination::{
     BreakerRule, Fingerprints, Lease, Share, Turns,
     memory::{
-        MemoryBreakers, MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas, MemoryTurns,
+        MemoryBreakers, MemoryCache, MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas,
+        MemorySingleFlight, MemoryTurns,
     },
     suite,
 };
@@ -55,6 +56,12 @@ fn breakers() -> (MemoryBreakers, ManualClock) {
     let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
     let (shared, entropy) = (Arc::new(clock.clone()), Arc::new(Same(255)));
     (MemoryBreakers::new(shared, entropy, BreakerRule::USUAL), clock)
+}
+
+fn cache() -> (MemoryCache, ManualClock) {
+    let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
+    let idle = Some(Duration::from_secs(3600));
+    (MemoryCache::new(Arc::new(clock.clone()), 1 << 20, idle), clock)
 }
 
 fn quotas() -> (MemoryQuotas, ManualClock) {
@@ -122,6 +129,20 @@ checks! {
         nothing_is_nothing(quotas);
         a_restart_forgets_nothing(quotas, clock);
         the_load_is_told(quotas, clock);
+    }
+    cache(cache()) {
+        answers_are_kept(cache, clock);
+        answers_end_with_their_moment(cache, clock);
+        idle_answers_are_forgotten(cache, clock);
+        answers_are_revoked(cache, clock);
+        the_nearest_is_found(cache, clock);
+    }
+    single((MemorySingleFlight::default(),)) {
+        one_does_it_for_all(it);
+        other_work_is_another(it);
+        a_failure_is_handed_to_one(it);
+        those_who_gave_up_are_passed_over(it);
+        beginning_is_told(it);
     }
     fingerprints((MemoryFingerprints::default(),)) {
         equal_attempts_run_together(it);

@@ -3,6 +3,7 @@
 mod account;
 mod book;
 mod breakers;
+mod cache;
 mod fair;
 mod fingerprints;
 mod guard;
@@ -10,14 +11,17 @@ mod line;
 mod lots;
 mod quotas;
 mod sent;
+mod single;
 mod turns;
 mod verdicts;
 mod window;
 
 pub use breakers::MemoryBreakers;
+pub use cache::MemoryCache;
 pub use fingerprints::MemoryFingerprints;
 pub use guard::MemoryGuard;
 pub use lots::MemoryLots;
 pub use quotas::MemoryQuotas;
+pub use single::MemorySingleFlight;
 pub use turns::MemoryTurns;
 pub use window::Window;

@@ -5,11 +5,13 @@
 #![expect(clippy::missing_panics_doc, reason = "a check that fails panics; that is what it is for")]
 
 pub mod breakers;
+pub mod cache;
 pub mod fingerprints;
 pub mod guard;
 pub mod lots;
 pub mod quotas;
 pub mod shares;
+pub mod single;
 pub mod turns;
 
 use std::{
