@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use provider::MicroUsd;
-use records::{Change, Idempotency, NewGeneration, Reserve, Short};
+use records::{CacheResult, Change, Failure, Idempotency, NewGeneration, Reserve, Short, TakeOn};
 use serde_json::json;
 
-use crate::{Code, Refusal, Result, Started, journey::Journey, opening::Opening};
+use crate::{
+    Code, Refusal, Result, Started,
+    journey::{Journey, failure},
+    opening::Opening,
+};
 
 /// Writes the generation, and its first attempt with it where the account is free: one commit instead of
 /// two on the way to the vendor.
@@ -50,10 +54,72 @@ pub(crate) async fn accept(
             error => {
                 engine.landed(&id);
                 return Err(match error {
-                    records::Error::Used(used) => same_body(&used, journey),
+                    records::Error::Used(used) => same_body(&used, journey.body()),
                     records::Error::Budget(short) => Err(over_budget(&short)),
                     other => Err(other.into()),
                 });
+            }
+        }
+    }
+}
+
+/// Writes a generation that waits for another one's outputs: nothing is held for it.
+///
+/// # Errors
+/// What to answer instead.
+pub(crate) async fn accept_waiting(
+    journey: &Journey,
+    row: NewGeneration,
+) -> Result<(), Result<Started>> {
+    let engine = &journey.engine;
+    engine.flights().lock().insert(journey.id.clone(), Arc::clone(&journey.flight));
+    let row = NewGeneration { worker: engine.worker().to_owned(), ..row };
+    let Err(error) = engine.records().apply(vec![Change::Accept(Box::new(row))]).await else {
+        return Ok(());
+    };
+    engine.landed(&journey.id);
+    Err(match error {
+        records::Error::Used(used) => same_body(&used, journey.body()),
+        other => Err(other.into()),
+    })
+}
+
+/// Has a generation that waited in vain hold what it may cost, as if it were accepted now.
+///
+/// # Errors
+/// Why it ends instead.
+pub(crate) async fn take_on(journey: &mut Arc<Journey>) -> Result<(), Failure> {
+    loop {
+        let best = journey.steps.first().map_or(MicroUsd::ZERO, |step| step.call.expected);
+        let calls = i64::try_from(journey.slots.len()).unwrap_or(i64::MAX);
+        let engine = journey.engine.clone();
+        let now = engine.clock().now();
+        let taken = TakeOn {
+            generation: journey.id.clone(),
+            team: journey.team.clone(),
+            key: journey.key.clone(),
+            estimated: best.times(calls),
+            reserve: journey.reserve(false),
+            checks: journey.spender.checks(now),
+        };
+        let estimated = taken.estimated;
+        let mut changes = vec![Change::TakeOn(Box::new(taken))];
+        changes.extend(journey.decided(now));
+        match engine.persist(changes).await {
+            Ok(()) => {
+                journey.flight.update(|state| {
+                    (state.cache, state.source) = (CacheResult::Miss, None);
+                    state.cost.estimated = estimated;
+                });
+                return Ok(());
+            }
+            Err(records::Error::Budget(short)) if journey.keep_affordable(&short) => {}
+            Err(records::Error::Budget(short)) => {
+                return Err(failure(Code::BudgetExceeded, over_budget(&short).message));
+            }
+            Err(error) => {
+                tracing::error!(generation = %journey.id, %error, "it cannot be paid for");
+                return Err(failure(Code::InternalError, "it could not be begun"));
             }
         }
     }
@@ -107,11 +173,9 @@ fn over_budget(short: &Short) -> Refusal {
 }
 
 /// Two requests with one key raced; the second joins the first if they ask for the same.
-fn same_body(used: &Idempotency, journey: &Journey) -> Result<Started> {
-    match journey.body() {
-        Some(body) if body == used.body => {
-            Ok(Started { id: used.generation.clone(), replayed: true })
-        }
+pub(crate) fn same_body(used: &Idempotency, body: Option<[u8; 32]>) -> Result<Started> {
+    match body {
+        Some(body) if body == used.body => Ok(Started::replay(used.generation.clone())),
         _ => Err(conflict()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
-use coordination::{Breakers, Fingerprints, Guard, Lots, Quotas, Turns};
+use coordination::{Breakers, Cache, Fingerprints, Guard, Lots, Quotas, SingleFlight, Turns};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -62,6 +62,14 @@ impl Engine {
 
     pub(crate) fn equals(&self) -> &Arc<dyn Fingerprints> {
         &self.0.parts.equals
+    }
+
+    pub(crate) fn cache(&self) -> &Arc<dyn Cache> {
+        &self.0.parts.cache
+    }
+
+    pub(crate) fn single(&self) -> &Arc<dyn SingleFlight> {
+        &self.0.parts.single
     }
 
     pub(crate) fn store(&self) -> &assets::Store {

@@ -21,7 +21,7 @@ pub(crate) async fn expire(journey: Arc<Journey>) {
     }
     journey.flight.close();
     let failure = failure(Code::DeadlineExceeded, "the deadline passed before it was done");
-    end(&journey, Status::Failed, None, Some(failure), Vec::new()).await;
+    end_without(&journey, Status::Failed, Some(failure)).await;
 }
 
 /// Writes the end of a generation whose caller may still wait.
@@ -48,46 +48,64 @@ pub(crate) async fn finish(journey: &Journey, ends: Vec<SlotEnd>) {
         }
     }
     rest.extend(journey.saving(saved, made_by.as_ref()));
-    if outputs.is_empty() {
-        let fallback = || (Status::Failed, failure(Code::ProviderError, "no output was made"));
-        let (status, failure) = bad.unwrap_or_else(fallback);
-        let error = (status != Status::Cancelled).then_some(failure);
-        end(journey, status, None, error, rest).await;
-    } else {
-        let result = Some((outputs, made_by, adjustments));
-        end(journey, Status::Completed, result, None, rest).await;
-    }
+    let made = !outputs.is_empty();
+    let (status, error) = match bad {
+        _ if made => (Status::Completed, None),
+        Some((status, failure)) => (status, (status != Status::Cancelled).then_some(failure)),
+        None => (Status::Failed, Some(failure(Code::ProviderError, "no output was made"))),
+    };
+    let ending = match made {
+        true => EndGeneration { outputs, made_by, adjustments, ..ending(journey, status) },
+        false => EndGeneration { error, ..ending(journey, status) },
+    };
+    end(journey, ending, rest, saved).await;
     drop(places);
     journey.engine.landed(&journey.id);
 }
 
-type Result3 = (Vec<OutputRecord>, Option<(String, String, String)>, Adjustments);
+/// Writes the end of a generation that made nothing.
+pub(crate) async fn end_without(journey: &Journey, status: Status, error: Option<Failure>) {
+    let ending = EndGeneration { error, ..ending(journey, status) };
+    end(journey, ending, Vec::new(), MicroUsd::ZERO).await;
+}
 
-/// Writes the end, with whatever the last call left to be written in the same commit.
-async fn end(
-    journey: &Journey,
-    status: Status,
-    result: Option<Result3>,
-    error: Option<Failure>,
-    rest: Vec<Change>,
-) {
-    let (outputs, made_by, adjustments) = result.unwrap_or_default();
-    let at = journey.engine.clock().now();
-    let ending =
-        EndGeneration { id: journey.id.clone(), status, outputs, made_by, adjustments, error, at };
+/// An end with nothing in it yet.
+fn ending(journey: &Journey, status: Status) -> EndGeneration {
+    EndGeneration {
+        id: journey.id.clone(),
+        status,
+        outputs: Vec::new(),
+        made_by: None,
+        adjustments: Adjustments::new(),
+        error: None,
+        at: journey.engine.clock().now(),
+        source: None,
+    }
+}
+
+/// Writes the end, with whatever the last call left to be written in the same commit. `allowance` is what
+/// prepaid units saved.
+async fn end(journey: &Journey, ending: EndGeneration, rest: Vec<Change>, allowance: MicroUsd) {
     let mut changes = rest;
     let mut recorded = ending.clone();
     if !journey.request.store {
         // The bytes go into the one answer and nowhere else: nothing can be asked for later.
         recorded.outputs.iter_mut().for_each(keep_nothing);
     }
-    changes.push(Change::EndGeneration(Box::new(recorded)));
     let Journey { engine, request, id, team, .. } = journey;
-    let told = webhooks::change_for(engine, request, id, team, status, at);
-    let is_told = told.is_some();
-    changes.extend(told);
+    let tells = webhooks::change_for(engine, request, id, team, ending.status, ending.at);
+    changes.push(Change::EndGeneration(Box::new(recorded)));
+    let is_told = tells.is_some();
+    changes.extend(tells);
     engine.must_apply(changes).await;
-    if is_told {
+    journey.share_end(&ending, allowance).await;
+    told(journey, ending, is_told).await;
+}
+
+/// The end is written: everybody hears of it. `delivery`: a webhook's is written with it.
+pub(crate) async fn told(journey: &Journey, ending: EndGeneration, delivery: bool) {
+    let engine = &journey.engine;
+    if delivery {
         engine.delivery_written();
     }
     // Whoever is told may ask again at once.
@@ -95,7 +113,7 @@ async fn end(
     // Counted before anybody hears of it: who was told looks at the metrics next.
     journey.flight.update(|state| {
         show_end(state, ending);
-        journey.engine.observer().generation(state);
+        engine.observer().generation(state);
     });
     engine.tell_budgets(&journey.spender).await;
 }
@@ -118,12 +136,13 @@ impl Journey {
     }
 }
 
-fn show_end(state: &mut Generation, ending: EndGeneration) {
+pub(crate) fn show_end(state: &mut Generation, ending: EndGeneration) {
     state.status = ending.status;
     state.completed_at = Some(ending.at);
     state.outputs = ending.outputs;
     state.adjustments = ending.adjustments;
     state.error = ending.error;
+    state.source = ending.source;
     if let Some((provider, model, account)) = ending.made_by {
         state.provider = Some(provider);
         state.provider_model = Some(model);
@@ -145,12 +164,13 @@ pub(crate) async fn keep_late(journey: &Journey, ends: Vec<SlotEnd>) {
         }
     }
     if outputs.is_empty() {
-        return;
+        return journey.share_late();
     }
     changes.push(late(journey, outputs.clone()));
     journey.engine.must_apply(changes).await;
     drop(places);
     journey.flight.update(|state| state.outputs.append(&mut outputs));
+    journey.share_late();
 }
 
 /// Outputs that come when the generation has its end.

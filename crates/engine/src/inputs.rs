@@ -65,7 +65,8 @@ impl Engine {
             return Err(Refusal::field(param, "this asset has expired"));
         }
         if role_is_picture(role) {
-            let bytes = self.input_bytes(id).await.map_err(|error| Refusal::internal(&error))?;
+            let bytes =
+                self.bytes_at(asset.place()).await.map_err(|error| Refusal::internal(&error))?;
             check_picture(&bytes, param)?;
         }
         Ok(reference(role, &asset))
@@ -86,15 +87,23 @@ impl Engine {
             millis: stored.millis,
             created_at: at,
             expires_at: at.plus(self.settings().asset_ttl),
+            blob: None,
         };
         self.records().apply(vec![Change::Asset(Box::new(asset.clone()))]).await?;
         Ok(asset)
     }
 
-    /// The bytes of an input, for a vendor that takes bytes.
+    /// The bytes of an input, for a vendor that takes bytes. They may lie under another asset's name, where
+    /// the input is what a generation shows that another one made.
     pub(crate) async fn input_bytes(&self, asset: &str) -> std::io::Result<Bytes> {
+        let other = |error: records::Error| std::io::Error::other(error.to_string());
+        let found = self.records().asset(asset).await.map_err(other)?;
+        self.bytes_at(found.as_ref().map_or(asset, Asset::place)).await
+    }
+
+    async fn bytes_at(&self, place: &str) -> std::io::Result<Bytes> {
         self.store()
-            .bytes(asset, self.settings().max_asset_bytes)
+            .bytes(place, self.settings().max_asset_bytes)
             .await
             .map_err(|error| std::io::Error::other(error.to_string()))
     }

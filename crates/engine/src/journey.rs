@@ -15,6 +15,7 @@ use crate::{
     Code, Engine, Request,
     attempt::Equal,
     budgets::Spender,
+    cache::Sharing,
     decision::Decision,
     flight::Flight,
     plan::{Planned, Step},
@@ -36,6 +37,8 @@ pub(crate) struct Journey {
     pub(crate) spender: Spender,
     /// When the caller stops waiting.
     pub(crate) deadline: Option<Timestamp>,
+    /// What its end does for those who ask for the same.
+    pub(crate) share: Sharing,
     /// The hash of an idempotent request's body.
     body: Option<[u8; 32]>,
     /// Who was considered, where it was decided just now.
@@ -113,11 +116,18 @@ impl Journey {
             spender,
             admission: Mutex::new(Some(admission)),
             deadline: deadline.map(|span| state.created_at.plus(span)),
+            share: Sharing::default(),
             body,
             decision: planned.decision,
             ends: Mutex::new(ends),
             flight,
         }
+    }
+
+    /// The same, whose end others may share.
+    #[must_use]
+    pub(crate) fn sharing(self, share: Sharing) -> Self {
+        Self { share, ..self }
     }
 
     pub(crate) fn body(&self) -> Option<[u8; 32]> {

@@ -40,6 +40,7 @@ impl Kept {
             millis: stored.millis,
             bytes: stored.bytes,
             expires_at: Some(expires_at),
+            blob: None,
         }
     }
 }

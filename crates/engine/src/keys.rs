@@ -42,13 +42,13 @@ use self::cache::Cache;
 use crate::{Code, Refusal, Result};
 
 /// What every key of a team begins with.
-const TEAM_PREFIX: &str = "atl_";
+pub(crate) const TEAM_PREFIX: &str = "atl_";
 /// What every key of an operator begins with.
 const USER_PREFIX: &str = "adm_";
 /// Random characters of a key, 5 bits each.
 const RANDOM_CHARS: usize = 40;
 /// How much of a key is kept in clear, to tell keys apart.
-const SHOWN_CHARS: usize = 8;
+pub(crate) const SHOWN_CHARS: usize = 8;
 /// Longer texts are no keys of anybody's; they are not even hashed.
 const LONGEST: usize = 512;
 /// How long a key is good without a look into the records.

@@ -1,7 +1,7 @@
 //! One generation's life, from the request to the last row.
 //!
 //! ```text
-//! accepted - plan - for each step: lease the account - hold the worst price - write the attempt
+//! accepted - cache or join - plan - for each step: lease the account - hold the worst price - write the attempt
 //!    - submit - (poll) - fetch the bytes - keep them - settle
 //!        refused or failed without charge: release, next step
 //!        blocked by safety: final, unless the caller says otherwise
@@ -20,7 +20,9 @@ mod accounts;
 mod admission;
 mod attempt;
 mod budgets;
+mod cache;
 mod caller;
+mod canon;
 mod credential;
 mod decision;
 mod drive;
@@ -68,11 +70,13 @@ mod turns;
 mod vault;
 mod vendor;
 mod watch;
+mod way;
 mod webhooks;
 mod workers;
 
 pub use accounts::{NewAccount, OpenAccount};
 pub use budgets::{BudgetState, is_zone};
+pub use cache::{CacheSettings, Variants};
 pub use caller::Caller;
 pub use credential::Credential;
 pub use decision::{Considered, Decision};
@@ -88,8 +92,8 @@ pub use plan::Estimate;
 pub use queries::{Done, Watch};
 pub use reconcile::{Difference, DifferenceKind, Reconciliation, UnitsCompared};
 pub use records::{
-    Asset, Attempt, AttemptState, Cost, Delivery as WebhookDelivery, DeliveryState, Failure,
-    Generation, Key, LedgerEntry, Outcome, OutputRecord, Page, Scope, Status, Team, Usage,
+    Asset, Attempt, AttemptState, CacheResult, Cost, Delivery as WebhookDelivery, DeliveryState,
+    Failure, Generation, Key, LedgerEntry, Outcome, OutputRecord, Page, Scope, Status, Team, Usage,
     UsageRow,
 };
 pub use refusal::{Code, Refusal, Result};

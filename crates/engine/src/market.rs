@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use provider::{Description, Kind, Model};
 
-use crate::{Account, Code, Refusal, Vendor};
+use crate::{Account, Code, Refusal, Variants, Vendor};
 
 /// A name that teams ask for.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct Alias {
     pub kind: Kind,
     /// `provider/model`, of equal standing.
     pub candidates: Vec<String>,
+    /// What a request without a seed gets when the same was made before; none is what is usual.
+    pub variants: Option<Variants>,
 }
 
 /// One model at one vendor.
@@ -62,6 +64,45 @@ pub struct Resolved {
     pub name: String,
     /// The candidates.
     pub listings: Vec<Listing>,
+    /// What the name stands for, as a hash: of an alias its candidates, so that one which is changed is
+    /// another, and one with another name is not.
+    pub(crate) version: [u8; 32],
+    /// What a request without a seed gets when the same was made before.
+    pub(crate) variants: Option<Variants>,
+}
+
+/// A hash of what a name stands for.
+fn version<'a>(
+    kind: Kind,
+    variants: Option<Variants>,
+    candidates: impl Iterator<Item = &'a str>,
+) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    let variants = match variants {
+        None => 0,
+        Some(Variants::Reuse) => 1,
+        Some(Variants::Fresh) => 2,
+    };
+    hasher.update(kind.as_str().as_bytes()).update(&[0, variants]);
+    for name in candidates {
+        // No name of a model has a zero byte.
+        hasher.update(name.as_bytes()).update(&[0]);
+    }
+    *hasher.finalize().as_bytes()
+}
+
+impl Alias {
+    fn version(&self) -> [u8; 32] {
+        version(self.kind, self.variants, self.candidates.iter().map(String::as_str))
+    }
+}
+
+impl Resolved {
+    /// One model by its own name.
+    fn of_one(kind: Kind, name: &str, listings: Vec<Listing>) -> Self {
+        let version = version(kind, None, std::iter::once(name));
+        Self { kind, name: name.to_owned(), listings, version, variants: None }
+    }
 }
 
 impl Market {
@@ -133,7 +174,7 @@ impl Market {
             (Err(_), Some(name))
                 if provider.is_some_and(|name| self.vendors.contains_key(name)) =>
             {
-                Ok(Resolved { kind, name: name.to_owned(), listings: Vec::new() })
+                Ok(Resolved::of_one(kind, name, Vec::new()))
             }
             (resolved, _) => resolved,
         }
@@ -177,7 +218,7 @@ impl Market {
                         .at("model")
                 })?;
                 let kind = listing.model().kind;
-                Resolved { kind, name: name.to_owned(), listings: vec![listing] }
+                Resolved::of_one(kind, name, vec![listing])
             }
         };
         match kind {
@@ -194,6 +235,8 @@ impl Market {
             kind: alias.kind,
             name: alias.name.clone(),
             listings: alias.candidates.iter().filter_map(|name| self.listing(name)).collect(),
+            version: alias.version(),
+            variants: alias.variants,
         }
     }
 
@@ -205,6 +248,9 @@ impl Market {
                 kind,
                 name: kind.as_str().to_owned(),
                 listings: self.listings().into_iter().filter(|l| l.model().kind == kind).collect(),
+                // Whatever there is, however many that are today.
+                version: version(kind, None, std::iter::once("*")),
+                variants: None,
             },
         }
     }

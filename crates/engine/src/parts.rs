@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use coordination::{Breakers, Fingerprints, Guard, Lots, Quotas, Turns};
+use coordination::{Breakers, Cache, Fingerprints, Guard, Lots, Quotas, SingleFlight, Turns};
 use provider::{Clock, Entropy};
 use records::Records;
 
-use crate::{Market, Observer, OpenAccount, Payload, Vault};
+use crate::{CacheSettings, Market, Observer, OpenAccount, Payload, Vault};
 
 /// What the engine works with. The gateway makes it; tests make it with their own clock.
 #[derive(Debug)]
@@ -25,6 +25,10 @@ pub struct Parts {
     pub quotas: Arc<dyn Quotas>,
     /// Equal work in flight.
     pub equals: Arc<dyn Fingerprints>,
+    /// Answers that may be given again.
+    pub cache: Arc<dyn Cache>,
+    /// Who makes what several ask for.
+    pub single: Arc<dyn SingleFlight>,
     /// Where bytes lie.
     pub store: assets::Store,
     /// The only way to a caller's address.
@@ -66,6 +70,8 @@ pub struct Settings {
     pub alone: bool,
     /// What time takes away.
     pub retention: Retention,
+    /// Answers that may be given again.
+    pub cache: CacheSettings,
 }
 
 /// How long words and rows are kept; without a span, for ever. The books are.

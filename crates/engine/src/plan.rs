@@ -45,6 +45,14 @@ pub(crate) struct Planned {
     pub(crate) decision: Option<Decision>,
 }
 
+impl Planned {
+    /// A request that is planned when its turn comes: it waits for another one's outputs first.
+    pub(crate) fn later(request: Request, resolved: Resolved) -> Self {
+        let slots = vec![request.count];
+        Self { request, resolved, steps: Vec::new(), slots, decision: None }
+    }
+}
+
 /// What one candidate would cost and take, and whether it can be asked.
 #[derive(Debug, Clone)]
 pub struct Estimate {
@@ -122,8 +130,8 @@ impl Engine {
             Some(size) => self.lay(&resolved, &request, team, size).await,
             None => self.lay_out(&resolved, &request, team).await,
         };
-        let steps = layout.steps();
-        Ok(Planned { request, resolved, steps, slots: layout.slots, decision: None })
+        let (steps, decision) = (layout.steps(), begun.is_none().then(|| layout.decision()));
+        Ok(Planned { request, resolved, steps, slots: layout.slots, decision })
     }
 
     /// What a request's model stands for.

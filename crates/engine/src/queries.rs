@@ -19,6 +19,13 @@ pub struct Done {
     pub inline: Inline,
 }
 
+impl Done {
+    /// A generation whose bytes are in the store.
+    pub fn of(generation: Arc<Generation>) -> Self {
+        Self { generation, inline: Inline::default() }
+    }
+}
+
 /// Sees a generation's states: the present one first, then each change, then the end.
 #[derive(Debug)]
 pub struct Watch {
@@ -143,13 +150,27 @@ impl Engine {
             return Err(Refusal::new(Code::NotReady, message));
         }
         self.records().apply(vec![Change::Erase { generation: id.to_owned() }]).await?;
-        for asset in generation.outputs.iter().filter_map(|output| output.asset.as_ref()) {
-            if let Err(error) = self.store().delete(asset).await {
-                tracing::warn!(%error, %asset, "bytes were not deleted; the sweep finds them");
-            }
-        }
+        let places = generation.outputs.iter().filter_map(|output| output.place());
+        self.delete_unshared(places.map(str::to_owned).collect()).await;
         self.forget_work(&generation.attempts);
         Ok(())
+    }
+
+    /// Deletes bytes that no asset names any more. Nothing that is deleted here can be named again: whoever
+    /// shares an asset needs its row, and that is gone.
+    pub(crate) async fn delete_unshared(&self, places: Vec<String>) {
+        let unknown = match self.records().unknown_assets(places).await {
+            Ok(unknown) => unknown,
+            Err(error) => {
+                tracing::warn!(%error, "bytes were not deleted; the sweep finds them");
+                return;
+            }
+        };
+        for place in unknown {
+            if let Err(error) = self.store().delete(&place).await {
+                tracing::warn!(%error, asset = %place, "bytes were not deleted; the sweep finds them");
+            }
+        }
     }
 
     /// The request of a generation, unless it was erased.
@@ -197,13 +218,13 @@ impl Engine {
         Ok(asset)
     }
 
-    /// The bytes of an asset, or a part of them.
+    /// The bytes that lie at an asset's place, or a part of them.
     ///
     /// # Errors
     /// `not_found` where they are gone.
-    pub async fn read(&self, id: &str, range: Option<Range<u64>>) -> Result<assets::Blob> {
-        self.store().read(id, range).await.map_err(|error| {
-            tracing::error!(%error, asset = %id, "an asset's bytes cannot be read");
+    pub async fn read(&self, place: &str, range: Option<Range<u64>>) -> Result<assets::Blob> {
+        self.store().read(place, range).await.map_err(|error| {
+            tracing::error!(%error, asset = %place, "an asset's bytes cannot be read");
             Refusal::not_found("asset")
         })
     }

@@ -39,9 +39,15 @@ pub struct Request {
     pub delivery: Delivery,
     /// Wishes about the route.
     pub routing: Wishes,
-    /// Whether an earlier answer to the same request may do.
+    /// Whether an earlier answer to the same request may do; none where nobody said.
     #[serde(default)]
-    pub cache: CacheUse,
+    pub cache: Option<CacheUse>,
+    /// How old an earlier answer may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<Duration>,
+    /// Whether nothing but an earlier answer will do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_cached: bool,
     /// Refuse every adjustment.
     pub strict: bool,
     /// Whether anything may be kept.
@@ -88,7 +94,9 @@ impl Request {
             format: None,
             delivery: Delivery::Url,
             routing: Wishes::default(),
-            cache: CacheUse::Use,
+            cache: None,
+            max_age: None,
+            only_cached: false,
             strict: false,
             store: true,
             metadata: BTreeMap::new(),

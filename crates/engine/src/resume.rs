@@ -2,11 +2,11 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use coordination::{Admission, Taken, UnitsEnd};
+use coordination::{Admission, Entered, Taken, UnitsEnd};
 use provider::{Kind, MicroUsd, Timestamp};
 use records::{
-    Attempt, AttemptState, Booking, Change, EndAttempt, EndGeneration, Generation, Outcome,
-    OutputRecord, Status, Unfinished, UnitsState,
+    Attempt, AttemptState, Booking, CacheResult, Change, EndAttempt, EndGeneration, Generation,
+    Outcome, OutputRecord, Status, Unfinished, UnitsState,
 };
 use routing::Standing;
 
@@ -15,10 +15,12 @@ use crate::{
     admission::Held,
     attempt::Equal,
     budgets::Spender,
+    cache::Sharing,
     drive::Entry,
     flight::Flight,
     journey::{Journey, Made, failure},
     left::Left,
+    market::Resolved,
     plan::{Planned, Step},
     recover::fingerprint,
 };
@@ -49,6 +51,9 @@ impl Engine {
     ) -> Option<(Arc<Journey>, Vec<Entry>)> {
         let Unfinished { generation, kept, .. } = unfinished;
         let id = generation.id.clone();
+        if generation.cache == CacheResult::Coalesced && !generation.status.is_final() {
+            return self.pick_up_waiting(&generation).await.map(|journey| (journey, Vec::new()));
+        }
         let planned = match serde_json::from_str::<Request>(&generation.request) {
             Ok(request) if !request.store => {
                 self.give_up(&generation, units).await;
@@ -83,8 +88,9 @@ impl Engine {
             flight.close();
         }
         let payer = self.payer(&generation, &planned).await?;
+        let share = self.share_again(&generation, &planned.request, &planned.resolved).await;
         let journey = Journey::new(self.clone(), Arc::clone(&flight), planned, payer, None);
-        let journey = Arc::new(journey);
+        let journey = Arc::new(journey.sharing(share));
         let before = Before { generation: &generation, kept: &kept, units, now };
         let mut entries = Vec::with_capacity(journey.slots.len());
         for slot in 0..journey.slots.len() {
@@ -92,6 +98,44 @@ impl Engine {
         }
         self.flights().lock().insert(id, flight);
         Some((journey, entries))
+    }
+
+    /// A generation that waited for another one's outputs; it goes on when those that may have them are
+    /// picked up.
+    async fn pick_up_waiting(&self, generation: &Generation) -> Option<Arc<Journey>> {
+        let request = serde_json::from_str::<Request>(&generation.request).ok()?;
+        let resolved = self.market().resolve_again(request.model.as_deref(), generation.kind);
+        let resolved = resolved.inspect_err(|refusal| {
+            tracing::error!(generation = %generation.id, reason = %refusal.message, "its model is gone");
+        });
+        let planned = Planned::later(request, resolved.ok()?);
+        let ticket = self.ticket(&generation.team, &planned.request, &planned.resolved);
+        let payer = self.payer(generation, &planned).await?;
+        let flight = Flight::new(generation.clone());
+        let journey = Journey::new(self.clone(), Arc::clone(&flight), planned, payer, None);
+        self.flights().lock().insert(generation.id.clone(), flight);
+        Some(Arc::new(journey.sharing(Sharing::new(ticket, None))))
+    }
+
+    /// The lead that a generation had before, so that whoever waited for it waits again.
+    async fn share_again(
+        &self,
+        generation: &Generation,
+        request: &Request,
+        resolved: &Resolved,
+    ) -> Sharing {
+        let ticket = self.ticket(&generation.team, request, resolved);
+        let leads = ticket.as_ref().filter(|ticket| ticket.asks && !generation.status.is_final());
+        let lead = match leads {
+            Some(ticket) => match self.single().enter(&ticket.key, &generation.id).await {
+                Entered::Lead(lead) => Some(lead),
+                Entered::Follow(_) => None,
+            },
+            None => None,
+        };
+        let share = Sharing::new(ticket, lead);
+        share.begin();
+        share
     }
 
     /// A generation of which nothing was kept cannot go on: it ends, its units stand as used where
@@ -141,6 +185,7 @@ impl Engine {
                 adjustments: provider::Adjustments::new(),
                 error: Some(failure(Code::InternalError, message)),
                 at,
+                source: None,
             })));
         }
         self.must_apply(changes).await;

@@ -219,6 +219,7 @@ impl Underway {
             millis: stored.millis,
             created_at: at,
             expires_at: at.plus(self.engine().settings().asset_ttl),
+            blob: None,
         }
     }
 

@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
+use coordination::{CacheKey, Follow};
 use provider::{MicroUsd, Timestamp};
-use records::{Generation, Idempotency, NewGeneration, Reserve, Scope, Status};
+use records::{CacheResult, Generation, Idempotency, NewGeneration, Reserve, Scope, Status};
 use tokio::sync::oneshot;
 
 use crate::{
     Caller, Done, Engine, Refusal, Request, Result,
-    accept::{accept, conflict},
+    accept::{accept, accept_waiting, conflict},
     budgets::Spender,
+    cache::{Answered, Asked, Sharing, Ticket, wait},
     drive::{Entry, drive},
     flight::Flight,
     journey::Journey,
+    market::Resolved,
     plan::Planned,
+    way::Way,
 };
 
 /// A caller's idempotency key, with a hash of the request as it was parsed.
@@ -32,6 +36,32 @@ pub struct Started {
     pub id: String,
     /// Whether it is the generation of an earlier request with the same idempotency key.
     pub replayed: bool,
+    /// The generation, where it is final already: nobody need ask for it.
+    pub answer: Option<Arc<Generation>>,
+    /// Under which key the cache has it, or will; none where the cache has nothing to do with it.
+    pub cache_key: Option<CacheKey>,
+}
+
+impl Started {
+    /// A generation that goes on.
+    fn new(id: String) -> Self {
+        Self { id, replayed: false, answer: None, cache_key: None }
+    }
+
+    /// The generation of an earlier request.
+    pub(crate) fn replay(id: String) -> Self {
+        Self { id, replayed: true, answer: None, cache_key: None }
+    }
+
+    /// A generation that was answered as it was accepted.
+    fn answer(generation: Arc<Generation>) -> Self {
+        Self { answer: Some(Arc::clone(&generation)), ..Self::new(generation.id.clone()) }
+    }
+
+    /// The same with the cache's key of its request.
+    fn keyed(self, ticket: Option<&Ticket>) -> Self {
+        Self { cache_key: ticket.map(|ticket| ticket.key), ..self }
+    }
 }
 
 impl Engine {
@@ -47,9 +77,9 @@ impl Engine {
     ) -> Result<Started> {
         match self.prepare(caller, request, idempotency).await? {
             Prepared::Replay(started) => Ok(started),
-            Prepared::New(journey, row) => {
+            Prepared::New(journey, row, follow) => {
                 let (tell, told) = oneshot::channel();
-                self.spawn(begin(journey, *row, tell, Tell::Accepted));
+                self.spawn(begin(journey, *row, follow, tell, Tell::Accepted));
                 told.await.map_err(|_| stopping())?
             }
         }
@@ -69,11 +99,12 @@ impl Engine {
     ) -> Result<(Started, Done)> {
         let started = match self.prepare(caller, request, idempotency).await? {
             Prepared::Replay(started) => started,
-            Prepared::New(journey, row) => {
+            Prepared::New(journey, row, follow) => {
                 let flight = Arc::clone(&journey.flight);
                 let id = row.id.clone();
                 let (tell, told) = oneshot::channel();
-                self.spawn(begin(journey, *row, tell, Tell::Refused));
+                let ticket = journey.share.ticket().cloned();
+                self.spawn(begin(journey, *row, follow, tell, Tell::Refused));
                 let joined = tokio::select! {
                     biased;
                     () = flight.ended() => None,
@@ -88,16 +119,20 @@ impl Engine {
                         () = self.clock().sleep_until(until) => {}
                     }
                     let done = Done { generation: flight.now(), inline: flight.inline() };
-                    return Ok((Started { id, replayed: false }, done));
+                    return Ok((Started::new(id).keyed(ticket.as_ref()), done));
                 };
                 joined
             }
         };
-        let done = self.wait(&caller.team.id, &started.id, Some(until)).await?;
+        let done = match &started.answer {
+            Some(generation) => Done::of(Arc::clone(generation)),
+            None => self.wait(&caller.team.id, &started.id, Some(until)).await?,
+        };
         Ok((started, done))
     }
 
-    /// Everything that is decided before anything is written.
+    /// Everything that is decided before anything is written. A request that is answered from what is there
+    /// is answered here.
     async fn prepare(
         &self,
         caller: &Caller,
@@ -111,21 +146,49 @@ impl Engine {
         let resolved = self.resolve(caller, &request)?;
         let spender = Spender::from(caller);
         let admission = self.enter(&spender, resolved.kind, &resolved.name).await?;
-        let planned = match self.plan(caller, request, resolved).await {
-            Ok(planned) => planned,
+        let id = self.ids().next("gen_");
+        let asked = Asked {
+            caller,
+            request: &request,
+            resolved: &resolved,
+            idempotency: idempotency.as_ref(),
+        };
+        let ticket = self.ticket(&caller.team.id, &request, &resolved);
+        let way = match self.choose_way(asked, ticket.as_ref(), &id).await {
+            Ok(way) => way,
             Err(refusal) => {
                 admission.refused();
                 return Err(refusal);
             }
         };
-        let id = self.ids().next("gen_");
         let now = self.clock().now();
         let body = idempotency.as_ref().map(|given| given.body);
-        let row = new_row(caller, &planned, &id, now, idempotency)?;
+        let mut row = first_row(caller, &request, &resolved, &id, now, idempotency.as_ref())?;
+        let (planned, lead, follow) = match way {
+            Way::Answered(Answered::Made(generation)) => {
+                let started = Started::answer(generation).keyed(ticket.as_ref());
+                return Ok(Prepared::Replay(started));
+            }
+            Way::Answered(Answered::Replay(started)) => {
+                admission.refused();
+                return Ok(Prepared::Replay(started));
+            }
+            Way::Wait(follow) => {
+                (row.cache, row.source) =
+                    (CacheResult::Coalesced, Some(follow.leader().to_owned()));
+                (Planned::later(request, resolved), None, Some(follow))
+            }
+            Way::Make(planned, lead) => {
+                row.cache = Ticket::result(ticket.as_ref());
+                row.estimated = estimated(&planned);
+                (*planned, lead, None)
+            }
+        };
         let flight = Flight::new(first_state(&row));
         let payer = (spender, admission);
-        let journey = Arc::new(Journey::new(self.clone(), flight, planned, payer, body));
-        Ok(Prepared::New(journey, Box::new(row)))
+        let journey = Journey::new(self.clone(), flight, planned, payer, body);
+        let journey = Arc::new(journey.sharing(Sharing::new(ticket, lead)));
+        Ok(Prepared::New(journey, Box::new(row), follow))
     }
 
     /// The generation that an idempotency key stands for already.
@@ -141,16 +204,16 @@ impl Engine {
         if used.body != asked.body {
             return Err(conflict());
         }
-        Ok(Some(Started { id: used.generation, replayed: true }))
+        Ok(Some(Started::replay(used.generation)))
     }
 }
 
 /// A request that is ready to be accepted.
 enum Prepared {
-    /// Its idempotency key stands for a generation already.
+    /// It is a generation already: an earlier one, or one that was answered.
     Replay(Started),
-    /// It becomes one.
-    New(Arc<Journey>, Box<NewGeneration>),
+    /// It becomes one, which may have to wait for another.
+    New(Arc<Journey>, Box<NewGeneration>, Option<Follow>),
 }
 
 /// What the caller wants to be told by message.
@@ -171,11 +234,16 @@ fn stopping() -> Refusal {
 async fn begin(
     mut journey: Arc<Journey>,
     row: NewGeneration,
+    follow: Option<Follow>,
     tell: oneshot::Sender<Result<Started>>,
     what: Tell,
 ) {
     let id = row.id.clone();
-    let opening = match accept(&mut journey, row).await {
+    let accepted = match &follow {
+        None => accept(&mut journey, row).await,
+        Some(_) => accept_waiting(&journey, row).await.map(|()| None),
+    };
+    let opening = match accepted {
         Ok(opening) => opening,
         Err(answer) => {
             // Refused, or answered by an earlier request's generation: it counts nowhere.
@@ -190,11 +258,20 @@ async fn begin(
     if let Some(opening) = &opening {
         opening.written(&journey);
     }
-    let entries = opening.map(Entry::Open).into_iter().collect();
-    let run = Box::pin(drive(journey, entries));
+    journey.share.begin();
+    let started = Started::new(id).keyed(journey.share.ticket());
+    let run = async move {
+        match follow {
+            Some(follow) => Box::pin(wait(journey, follow)).await,
+            None => {
+                let entries = opening.map(Entry::Open).into_iter().collect();
+                Box::pin(drive(journey, entries)).await;
+            }
+        }
+    };
     match what {
         Tell::Accepted => {
-            let _ = tell.send(Ok(Started { id, replayed: false }));
+            let _ = tell.send(Ok(started));
             run.await;
         }
         Tell::Refused => {
@@ -205,32 +282,37 @@ async fn begin(
     }
 }
 
-fn new_row(
+/// What a generation will probably cost.
+fn estimated(planned: &Planned) -> MicroUsd {
+    let best = planned.steps.first().map_or(MicroUsd::ZERO, |step| step.call.expected);
+    best.times(i64::try_from(planned.slots.len()).unwrap_or(i64::MAX))
+}
+
+/// A generation's row as far as its request tells it: one that costs nothing.
+pub(crate) fn first_row(
     caller: &Caller,
-    planned: &Planned,
+    request: &Request,
+    resolved: &Resolved,
     id: &str,
     at: Timestamp,
-    idempotency: Option<IdempotencyKey>,
-) -> Result<NewGeneration> {
-    let best = planned.steps.first().map_or(MicroUsd::ZERO, |step| step.call.expected);
-    let calls = i64::try_from(planned.slots.len()).unwrap_or(i64::MAX);
+    idempotency: Option<&IdempotencyKey>,
+) -> records::Result<NewGeneration> {
     Ok(NewGeneration {
         id: id.to_owned(),
         team: caller.team.id.clone(),
         key: caller.key.id.clone(),
-        kind: planned.resolved.kind,
-        model: planned.resolved.name.clone(),
-        request: match planned.request.store {
-            true => serde_json::to_string(&planned.request),
+        kind: resolved.kind,
+        model: resolved.name.clone(),
+        request: match request.store {
+            true => serde_json::to_string(request),
             // Nobody may keep the words, so no other process can go on with them.
-            false => serde_json::to_string(&planned.request.without_words()),
-        }
-        .map_err(|e| Refusal::internal(&e))?,
-        metadata: planned.request.metadata.clone(),
-        estimated: best.times(calls),
+            false => serde_json::to_string(&request.without_words()),
+        }?,
+        metadata: request.metadata.clone(),
+        estimated: MicroUsd::ZERO,
         at,
         idempotency: idempotency.map(|given| Idempotency {
-            key: given.key,
+            key: given.key.clone(),
             body: given.body,
             generation: id.to_owned(),
         }),
@@ -238,11 +320,13 @@ fn new_row(
         worker: String::new(),
         reserve: Reserve::default(),
         checks: Vec::new(),
+        cache: CacheResult::Off,
+        source: None,
     })
 }
 
 /// The row as a generation in memory.
-fn first_state(row: &NewGeneration) -> Generation {
+pub(crate) fn first_state(row: &NewGeneration) -> Generation {
     Generation {
         id: row.id.clone(),
         team: row.team.clone(),
@@ -262,5 +346,7 @@ fn first_state(row: &NewGeneration) -> Generation {
         attempts: Vec::new(),
         error: None,
         metadata: row.metadata.clone(),
+        cache: row.cache,
+        source: row.source.clone(),
     }
 }

@@ -43,18 +43,15 @@ impl Engine {
         loop {
             let expired = self.records().expired_assets(now, BATCH).await?;
             let whole = expired.len() == BATCH as usize;
-            let mut dropped = 0_usize;
-            for id in expired {
-                // The bytes go first: a row without bytes is swept again, bytes without a row linger.
-                if let Err(error) = self.store().delete(&id).await {
-                    tracing::warn!(%error, asset = %id, "expired bytes were not deleted");
-                    continue;
-                }
-                self.records().apply(vec![Change::DropAsset(id)]).await?;
-                dropped += 1;
+            if expired.is_empty() {
+                break;
             }
-            // A store that deletes nothing must not keep the sweep going round.
-            if !whole || dropped == 0 {
+            let (ids, places): (Vec<_>, Vec<_>) = expired.into_iter().unzip();
+            // The rows go first: then nobody can share the bytes any more, and whether another asset names
+            // them is certain. Bytes that stay behind are found as those that nobody recorded.
+            self.records().apply(ids.into_iter().map(Change::DropAsset).collect()).await?;
+            self.delete_unshared(places).await;
+            if !whole {
                 break;
             }
         }

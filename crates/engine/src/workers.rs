@@ -8,9 +8,9 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use records::{Change, UnitsState};
+use records::{CacheResult, Change, UnitsState};
 
-use crate::{Engine, admission, drive::drive, resume::Open};
+use crate::{Engine, admission, cache, drive::drive, resume::Open};
 
 /// How often a process says that it lives.
 const EVERY: Duration = Duration::from_secs(10);
@@ -84,12 +84,16 @@ impl Engine {
             tracing::info!(generations = own.len(), "picking up what was unfinished");
         }
         // Every lost call has its slot before the first of them looks at the vendor's books.
+        // And every one that others wait for leads again before the first of those asks.
         let mut ready = Vec::with_capacity(own.len());
         for unfinished in own {
             ready.extend(self.pick_up(unfinished, now, units).await);
         }
         for (journey, entries) in ready {
-            self.spawn(drive(journey, entries));
+            match journey.flight.now().cache {
+                CacheResult::Coalesced => self.spawn(cache::wait_again(journey)),
+                _ => self.spawn(drive(journey, entries)),
+            }
         }
         Ok(())
     }

@@ -141,7 +141,8 @@ pub(crate) fn market(
             }
         }
         if !(alias.is_built_in() && candidates.is_empty()) {
-            aliases.push(Alias { name: alias.name.clone(), kind: alias.kind, candidates });
+            let (name, variants) = (alias.name.clone(), alias.variants);
+            aliases.push(Alias { name, kind: alias.kind, candidates, variants });
         }
     }
     problems.into_result()?;

@@ -20,8 +20,8 @@ use std::{
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use provider::{Kind, MicroUsd, Timestamp};
 use records::{
-    Asset, Booking, Change, EndAttempt, EndGeneration, NewAttempt, NewGeneration, Outcome,
-    OutputRecord, Purse, Records, Reserve, Status,
+    Asset, Booking, CacheResult, Change, EndAttempt, EndGeneration, NewAttempt, NewGeneration,
+    Outcome, OutputRecord, Purse, Records, Reserve, Status,
     sqlite::{Durability, Sqlite},
 };
 use tokio::{runtime::Runtime, task::JoinSet};
@@ -47,6 +47,8 @@ fn begin(n: u64) -> Vec<Change> {
         worker: "wrk_1".to_owned(),
         reserve: Reserve::default(),
         checks: Vec::new(),
+        cache: CacheResult::Miss,
+        source: None,
     };
     let attempt = NewAttempt {
         id: format!("att_{n:026}"),
@@ -91,6 +93,7 @@ fn settle(n: u64) -> Vec<Change> {
         millis: None,
         created_at: NOW,
         expires_at: Timestamp::from_millis(NOW.millis() + n.cast_signed()),
+        blob: None,
     };
     let output = OutputRecord {
         asset: Some(id),
@@ -109,6 +112,7 @@ fn settle(n: u64) -> Vec<Change> {
         adjustments: BTreeMap::new(),
         error: None,
         at: NOW,
+        source: None,
     };
     let over = EndAttempt {
         attempt,

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use provider::{Adjustments, Kind, MicroUsd, Timestamp};
 
 use crate::{
-    Asset, AuditEntry, Check, Decided, DeliveryTried, DriftEntry, Failure, Idempotency, Key,
-    KeyHash, Lost, NewDelivery, Outcome, OutputRecord, Purse, Reserve, Saving, SealedPlace, Status,
-    StoredAccount, StoredCredential, Team, Units, UnitsState, User, model::Remote,
+    Asset, AuditEntry, CacheResult, Check, Decided, DeliveryTried, DriftEntry, Failure,
+    Idempotency, Key, KeyHash, Lost, NewDelivery, Outcome, OutputRecord, Purse, Reserve, Saving,
+    SealedPlace, Status, StoredAccount, StoredCredential, Team, Units, UnitsState, User,
+    model::Remote,
 };
 
 /// One change of the records.
@@ -61,6 +62,13 @@ pub enum Change {
     Accept(Box<NewGeneration>),
     /// How it was decided who is asked.
     Decide(Box<Decided>),
+    /// A generation is accepted and completed at once, with what another one made. Fails with
+    /// [`Error::Used`](crate::Error::Used) as [`Change::Accept`] does, and with
+    /// [`Error::Stale`](crate::Error::Stale) where its source is gone.
+    Answer(Box<Answer>),
+    /// A generation that waited for another one's outputs pays for its own from now on. Fails with
+    /// [`Error::Budget`](crate::Error::Budget) as [`Change::Accept`] does.
+    TakeOn(Box<TakeOn>),
     /// A generation has begun to run.
     Run(String),
     /// An attempt is about to be sent, its worst price held: taken from what is reserved for its
@@ -88,7 +96,11 @@ pub enum Change {
     EndAttempt(EndAttempt),
     /// Bytes are kept.
     Asset(Box<Asset>),
-    /// The generation is final; nothing is reserved for it any more.
+    /// An asset that is another one's bytes under a name of its own. Fails with
+    /// [`Error::Stale`](crate::Error::Stale) where that one is gone.
+    Share(Box<Share>),
+    /// The generation is final; nothing is reserved for it any more. Where it shows another one's outputs
+    /// and that one is gone, it fails with [`Error::Stale`](crate::Error::Stale) of that one.
     EndGeneration(Box<EndGeneration>),
     /// Outputs that came after the generation was final; they are added to those it has, its status
     /// stays. An erased generation takes none.
@@ -162,6 +174,53 @@ pub struct NewGeneration {
     pub running: bool,
     /// The process that drives it.
     pub worker: String,
+    /// What is held for it until its attempts hold it.
+    pub reserve: Reserve,
+    /// The hard budgets that must cover the reserve.
+    pub checks: Vec<Check>,
+    /// What the cache has to do with it.
+    pub cache: CacheResult,
+    /// The generation whose outputs it shows or waits for.
+    pub source: Option<String>,
+}
+
+/// A generation that is answered with what another one made: its beginning and its end in one.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// As it is accepted; nothing is reserved for it.
+    pub new: NewGeneration,
+    /// As it ends.
+    pub end: EndGeneration,
+}
+
+/// An asset whose bytes are another one's; all that is known of them is taken over.
+#[derive(Debug, Clone)]
+pub struct Share {
+    /// `ast_...`
+    pub id: String,
+    /// The asset under whose name the bytes lie.
+    pub of: String,
+    /// Whose the new one is.
+    pub team: String,
+    /// The generation that shows it.
+    pub generation: String,
+    /// Now.
+    pub at: Timestamp,
+    /// Until when the new one is kept.
+    pub expires_at: Timestamp,
+}
+
+/// A generation that pays for itself, though it was accepted as one that would not.
+#[derive(Debug, Clone)]
+pub struct TakeOn {
+    /// The generation.
+    pub generation: String,
+    /// Whose.
+    pub team: String,
+    /// Asked for with this key.
+    pub key: String,
+    /// What it will probably cost.
+    pub estimated: MicroUsd,
     /// What is held for it until its attempts hold it.
     pub reserve: Reserve,
     /// The hard budgets that must cover the reserve.
@@ -250,4 +309,7 @@ pub struct EndGeneration {
     pub error: Option<Failure>,
     /// Now.
     pub at: Timestamp,
+    /// The generation whose outputs these are, where they are another one's: then they were paid for once,
+    /// and count in no budget of outputs.
+    pub source: Option<String>,
 }

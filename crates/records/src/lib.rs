@@ -33,13 +33,15 @@ pub use books::{
     Check, Claimed, Dimension, DriftEntry, Finding, LedgerEntry, LedgerFilter, Purse, Reserve,
     Saving, SavingReason, Short, Span, SpendRow, Standing, Usage, UsageRow,
 };
-pub use change::{Booking, Change, EndAttempt, EndGeneration, NewAttempt, NewGeneration};
+pub use change::{
+    Answer, Booking, Change, EndAttempt, EndGeneration, NewAttempt, NewGeneration, Share, TakeOn,
+};
 pub use decisions::{Decided, Demanded};
 pub use delivery::{Delivery, DeliveryState, DeliveryTried, NewDelivery};
 pub use error::{Error, Result};
 pub use model::{
-    Accepted, Asset, Attempt, AttemptState, Cost, Failure, Generation, Idempotency, Lost, Outcome,
-    OutputRecord, Remote, Status, Unfinished,
+    Accepted, Asset, Attempt, AttemptState, CacheResult, Cost, Failure, Generation, Idempotency,
+    Lost, Outcome, OutputRecord, Remote, Status, Unfinished,
 };
 pub use page::{Cursor, Page};
 pub use people::{
@@ -95,9 +97,9 @@ pub trait Records: People + Books {
 
     /// One asset.
     async fn asset(&self, id: &str) -> Result<Option<Asset>>;
-    /// Assets that expired before `now`, at most `limit`.
-    async fn expired_assets(&self, now: Timestamp, limit: u32) -> Result<Vec<String>>;
-    /// Which of these assets nobody has ever recorded.
+    /// Assets that expired before `now`, at most `limit`: each one's id, and where its bytes lie.
+    async fn expired_assets(&self, now: Timestamp, limit: u32) -> Result<Vec<(String, String)>>;
+    /// Which of these places hold no asset's bytes, as far as anybody has recorded.
     async fn unknown_assets(&self, ids: Vec<String>) -> Result<Vec<String>>;
 
     /// When requests were sent to vendors' accounts since then, oldest first: `(account id, time)`.

@@ -47,6 +47,44 @@ impl Status {
     }
 }
 
+/// What the cache had to do with a generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheResult {
+    /// Another generation had made it.
+    Hit,
+    /// It was made for this one.
+    #[default]
+    Miss,
+    /// Another generation was making it.
+    Coalesced,
+    /// Another generation had made it for a prompt that is nearly the same.
+    Similar,
+    /// The cache was not asked.
+    Off,
+}
+
+impl CacheResult {
+    /// Every result.
+    pub const ALL: [Self; 5] = [Self::Hit, Self::Miss, Self::Coalesced, Self::Similar, Self::Off];
+
+    /// The name outside.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Coalesced => "coalesced",
+            Self::Similar => "similar",
+            Self::Off => "off",
+        }
+    }
+
+    /// Whether the outputs are another generation's, so that nothing was paid for them.
+    pub const fn is_shared(self) -> bool {
+        matches!(self, Self::Hit | Self::Coalesced | Self::Similar)
+    }
+}
+
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -240,6 +278,16 @@ pub struct OutputRecord {
     pub bytes: u64,
     /// Until when it is kept.
     pub expires_at: Option<Timestamp>,
+    /// Where the bytes lie, if not under the asset's own id: see [`Asset::blob`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blob: Option<String>,
+}
+
+impl OutputRecord {
+    /// Where the bytes lie, if it has any.
+    pub fn place(&self) -> Option<&str> {
+        self.blob.as_deref().or(self.asset.as_deref())
+    }
 }
 
 /// One generation, whole.
@@ -281,6 +329,10 @@ pub struct Generation {
     pub error: Option<Failure>,
     /// The caller's own words.
     pub metadata: BTreeMap<String, String>,
+    /// What the cache had to do with it.
+    pub cache: CacheResult,
+    /// The generation whose outputs it shows or waits for, where they are another one's.
+    pub source: Option<String>,
 }
 
 /// That a generation was accepted.
@@ -345,4 +397,14 @@ pub struct Asset {
     pub created_at: Timestamp,
     /// Until when.
     pub expires_at: Timestamp,
+    /// The asset under whose id the bytes lie, where they were made for another generation. They go when no
+    /// asset names them any more.
+    pub blob: Option<String>,
+}
+
+impl Asset {
+    /// Where the bytes lie.
+    pub fn place(&self) -> &str {
+        self.blob.as_deref().unwrap_or(&self.id)
+    }
 }

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "checks are tests, wherever they are compiled")]
 
 mod accounts;
+mod answers;
 mod audit;
 mod batches;
 mod budgets;
@@ -28,6 +29,10 @@ mod users;
 mod workers;
 
 pub use accounts::{accounts_are_replaced, sealed_texts_are_found_and_replaced};
+pub use answers::{
+    an_answer_is_whole_at_once, answers_need_their_source, shared_bytes_go_with_the_last,
+    who_waited_in_vain_pays_for_itself,
+};
 pub use audit::{audit_goes_from_its_old_end, audit_is_filtered_and_paged, audit_keeps_everything};
 pub use batches::{a_bad_list_spoils_no_other, queued_changes_come_before_later_ones};
 pub use budgets::{
@@ -81,6 +86,10 @@ pub use workers::the_dead_are_taken_over_once;
 macro_rules! records_suite {
     ($fresh:path, $again:path) => {
         $crate::records_suite! { @checks $fresh:
+            an_answer_is_whole_at_once,
+            answers_need_their_source,
+            shared_bytes_go_with_the_last,
+            who_waited_in_vain_pays_for_itself,
             a_bad_list_spoils_no_other,
             decisions_are_kept_and_counted,
             queued_changes_come_before_later_ones,

@@ -8,11 +8,12 @@ pub(crate) mod vendor;
 use std::{collections::BTreeMap, future::Future, path::Path, sync::Arc, time::Duration};
 
 use coordination::memory::{
-    MemoryBreakers, MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas, MemoryTurns,
+    MemoryBreakers, MemoryCache, MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas,
+    MemorySingleFlight, MemoryTurns,
 };
 use engine::{
-    Account, Alias, Caller, Done, Engine, Generation, Key, Market, Parts, Request, Scope, Settings,
-    Silent, Team, Vendor,
+    Account, Alias, CacheSettings, Caller, Done, Engine, Generation, Key, Market, Parts, Request,
+    Scope, Settings, Silent, Team, Vendor,
 };
 use provider::{Clock, Entropy, Kind, ManualClock, Provider, Timestamp};
 use records::{Change, KeyHash, LedgerFilter, Records, Rules, sqlite};
@@ -62,6 +63,7 @@ pub(crate) struct Stage<V> {
     pub(crate) records: Arc<dyn Records>,
     folder: Arc<tempfile::TempDir>,
     entropy: Arc<Counter>,
+    cache: CacheSettings,
     runtime: Option<tokio::runtime::Runtime>,
 }
 
@@ -74,7 +76,17 @@ struct Shared<V> {
     records: Arc<dyn Records>,
     caller: Caller,
     alone: bool,
+    cache: CacheSettings,
 }
+
+/// Most tests are about paying.
+const NO_CACHE: CacheSettings = CacheSettings {
+    enabled: false,
+    ttl: Duration::from_secs(24 * 3600),
+    global: false,
+    variants: engine::Variants::Reuse,
+    similar: None,
+};
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
@@ -85,6 +97,17 @@ impl<V: Stand> Stage<V> {
 
     /// A world whose vendor is changed before the engine sees it.
     pub(crate) async fn prepared(change: impl FnOnce(&V)) -> Self {
+        Self::made(change, NO_CACHE).await
+    }
+
+    /// A world in which nothing is paid for twice.
+    pub(crate) async fn caching(change: impl FnOnce(&mut CacheSettings)) -> Self {
+        let mut cache = CacheSettings { enabled: true, ..NO_CACHE };
+        change(&mut cache);
+        Self::made(|_| {}, cache).await
+    }
+
+    async fn made(change: impl FnOnce(&V), cache: CacheSettings) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let clock = ManualClock::at(START);
         let vendor = Arc::new(V::stand(clock.clone()));
@@ -97,12 +120,12 @@ impl<V: Stand> Stage<V> {
             .apply(vec![Change::Team((*caller.team).clone()), Change::Key(key, KeyHash([7; 32]))])
             .await
             .unwrap();
-        let shared = Shared { folder, clock, vendor, entropy, records, caller, alone: true };
+        let shared = Shared { folder, clock, vendor, entropy, records, caller, alone: true, cache };
         Self::with(shared).await
     }
 
     async fn with(shared: Shared<V>) -> Self {
-        let Shared { folder, clock, vendor, entropy, records, caller, alone } = shared;
+        let Shared { folder, clock, vendor, entropy, records, caller, alone, cache } = shared;
         // The engine gets a runtime of its own, so that a test can end it as abruptly as a kill.
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -121,6 +144,8 @@ impl<V: Stand> Stage<V> {
                 coordination::BreakerRule::USUAL,
             )),
             equals: Arc::new(MemoryFingerprints::default()),
+            cache: Arc::new(MemoryCache::new(Arc::new(clock.clone()), 1 << 20, None)),
+            single: Arc::new(MemorySingleFlight::default()),
             store: assets::Store::folder(&folder.path().join("assets"), false).unwrap(),
             fetcher: assets::Fetcher::new(
                 Arc::new(assets::SystemResolver),
@@ -149,11 +174,12 @@ impl<V: Stand> Stage<V> {
                     records: Some(days(400)),
                     audit: Some(days(730)),
                 },
+                cache,
             },
         };
         let engine = runtime.spawn(Engine::open(parts)).await.unwrap().unwrap();
         let runtime = Some(runtime);
-        Self { engine, vendor, clock, caller, records, folder, entropy, runtime }
+        Self { engine, vendor, clock, caller, records, folder, entropy, cache, runtime }
     }
 
     /// The process dies without a word; another one opens what it left behind.
@@ -161,11 +187,11 @@ impl<V: Stand> Stage<V> {
         self.stop();
         let (folder, clock) = (Arc::clone(&self.folder), self.clock.clone());
         let (vendor, entropy) = (Arc::clone(&self.vendor), Arc::clone(&self.entropy));
-        let caller = self.caller.clone();
+        let (caller, cache) = (self.caller.clone(), self.cache);
         drop(self);
         vendor.left();
         let records = open(folder.path());
-        let shared = Shared { folder, clock, vendor, entropy, records, caller, alone: true };
+        let shared = Shared { folder, clock, vendor, entropy, records, caller, alone: true, cache };
         Self::with(shared).await
     }
 
@@ -179,6 +205,7 @@ impl<V: Stand> Stage<V> {
             records: Arc::clone(&self.records),
             caller: self.caller.clone(),
             alone: false,
+            cache: self.cache,
         })
         .await
     }
@@ -366,7 +393,7 @@ fn market(vendor: &Arc<Scripted>) -> Market {
         Vendor::new(provider.to_owned(), adapter, accounts, true)
     };
     let vendors = accounts.into_iter().map(of).collect();
-    let alias = Alias { name: "photo".to_owned(), kind: Kind::Image, candidates };
+    let alias = Alias { name: "photo".to_owned(), kind: Kind::Image, candidates, variants: None };
     Market::new(vendors, vec![alias], BTreeMap::from([(Kind::Image, "photo".to_owned())]))
 }
 

@@ -209,6 +209,7 @@ impl Stand for Queue {
             name: "clip".to_owned(),
             kind: Kind::Video,
             candidates: vec!["queue/video".to_owned()],
+            variants: None,
         };
         let defaults = BTreeMap::from([(Kind::Video, "clip".to_owned())]);
         Market::new(vec![market_vendor], vec![alias], defaults)

@@ -42,6 +42,7 @@ async fn filled(storage: &Storage, assets: &[(&str, Option<&'static [u8]>)]) {
             millis: None,
             created_at: NOW,
             expires_at: NOW,
+            blob: None,
         };
         records.apply(vec![Change::Asset(Box::new(asset))]).await.unwrap();
     }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod backup;
+mod cache;
 mod keys;
 mod rules;
 mod teams;
@@ -18,6 +19,7 @@ use secrecy::SecretString;
 pub(super) use self::{
     accounts::{AccountVerb, AccountsArgs, AccountsVerb, CredentialArgs, NewAccountArgs},
     backup::{BackupArgs, RestoreArgs},
+    cache::{CacheArgs, CacheVerb},
     keys::{KeyChange, KeyRights, KeysArgs, KeysVerb, NewKeyArgs},
     rules::{BudgetArgs, LimitArgs},
     teams::{NewTeamArgs, TeamChange, TeamsArgs, TeamsVerb},
@@ -63,6 +65,8 @@ pub(super) enum Command {
     Audit(AuditArgs),
     /// Accounts at vendors
     Accounts(AccountsArgs),
+    /// Answers that may be given again
+    Cache(CacheArgs),
     /// Spending, the ledger, and whether it adds up
     Usage(UsageArgs),
     /// Copy everything that is stored, while the gateway runs or not
@@ -228,6 +232,12 @@ mod tests {
             assert!(matches!(parse(line).command, Some(Command::Keys(_))), "{line}");
         }
         for line in [
+            "atelier cache purge --all",
+            "atelier cache purge --team team_1 --model photo --key-prefix atl_abc",
+        ] {
+            assert!(matches!(parse(line).command, Some(Command::Cache(_))), "{line}");
+        }
+        for line in [
             "atelier usage --by team,provider --from 2026-11-01 --key-id key_1",
             "atelier usage --ledger --csv",
             "atelier usage --reconcile --book",
@@ -266,6 +276,8 @@ mod tests {
             "atelier usage --csv",
             "atelier usage --book",
             "atelier usage --by moon",
+            "atelier cache purge",
+            "atelier cache purge --all --team team_1",
             "atelier backup",
             "atelier simulate",
         ] {

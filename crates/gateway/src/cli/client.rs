@@ -139,6 +139,14 @@ impl Client {
         self.value(Method::DELETE, self.url(path)?, None).await
     }
 
+    pub(super) async fn delete_where(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Value, Failure> {
+        self.value(Method::DELETE, self.asking(path, query)?, None).await
+    }
+
     /// Every row of a list.
     pub(super) async fn list(
         &self,

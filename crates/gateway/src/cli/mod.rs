@@ -7,6 +7,7 @@ mod accounts;
 mod args;
 mod audit;
 mod backup;
+mod cache;
 mod client;
 mod failure;
 mod generate;
@@ -87,6 +88,7 @@ fn run(cli: Cli, environment: &Environment) -> Result<(), Failure> {
             Command::Users(args) => users::run(&session, args).await,
             Command::Audit(args) => audit::run(&session, args).await,
             Command::Accounts(args) => accounts::run(&session, args).await,
+            Command::Cache(args) => cache::run(&session, args).await,
             Command::Usage(args) => usage::run(&session, args).await,
             Command::Backup(args) => Box::pin(backup::backup(&session, args)).await,
             Command::Restore(args) => Box::pin(backup::restore(&session, args)).await,

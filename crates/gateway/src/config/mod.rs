@@ -134,6 +134,13 @@ pub struct Cache {
     pub memory: u64,
     /// Who shares it.
     pub scope: CacheScope,
+    /// An answer that nobody asked for since then is forgotten; none is kept for its whole time.
+    pub idle: Option<Duration>,
+    /// What a request without a seed gets when the same was made before.
+    pub variants: engine::Variants,
+    /// How near a prompt must be to another one for its answer to do, in thousandths; none where only the
+    /// same one is.
+    pub similar: Option<u32>,
 }
 
 /// Who shares a cache.

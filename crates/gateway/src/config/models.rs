@@ -31,6 +31,8 @@ pub struct AliasConfig {
     pub kind: Kind,
     /// `provider/model`, of equal standing.
     pub candidates: Vec<String>,
+    /// What a request without a seed gets when the same was made before; none is `cache.variants`.
+    pub variants: Option<engine::Variants>,
     pub(crate) origin: Origin,
 }
 
@@ -65,6 +67,7 @@ fn read_alias(
     let kinds = Kind::ALL.map(|kind| (kind.as_str(), kind));
     let (has_kind, has_candidates) = (section.has("kind"), section.has("candidates"));
     let kind = section.value("kind", |text| values::one_of(&kinds, text));
+    let variants = section.value("variants", |text| values::one_of(values::VARIANTS, text));
     let built_in = origin == Origin::Default;
     let candidates = section.list("candidates", |text| {
         let named = text.split_once('/').filter(|(_, model)| !model.is_empty());
@@ -82,7 +85,7 @@ fn read_alias(
     }
     section.finish();
     let candidates = candidates.into_iter().flatten().collect();
-    Some(AliasConfig { name, kind: kind?, candidates, origin })
+    Some(AliasConfig { name, kind: kind?, candidates, variants, origin })
 }
 
 fn read_defaults(section: Section<'_>, models: &mut Models) {

@@ -132,8 +132,22 @@ fn read_cache(mut section: Section<'_>) -> Option<Cache> {
     let ttl = section.value("ttl", values::some_span);
     let memory = section.value("memory", values::bytes);
     let scope = section.value("scope", |text| values::one_of(SCOPES, text));
+    let idle = section.value("idle", values::span_or_never);
+    let variants = section.value("variants", |text| values::one_of(values::VARIANTS, text));
+    let mut similar = section.section("similar");
+    let near = similar.value("enabled", values::flag);
+    let threshold = similar.value("threshold", values::thousandths);
+    similar.finish();
     section.finish();
-    Some(Cache { enabled: enabled?, ttl: ttl?, memory: memory?, scope: scope? })
+    Some(Cache {
+        enabled: enabled?,
+        ttl: ttl?,
+        memory: memory?,
+        scope: scope?,
+        idle: idle?,
+        variants: variants?,
+        similar: near?.then_some(threshold?),
+    })
 }
 
 fn read_fetch(mut section: Section<'_>) -> Option<Fetch> {

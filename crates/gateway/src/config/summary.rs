@@ -54,7 +54,9 @@ impl fmt::Display for Summary<'_> {
             CacheScope::Global => "global",
         };
         if cache.enabled {
-            writeln!(f, "cache      {}, {scope}, {}", span(cache.ttl), show_bytes(cache.memory))?;
+            let similar = if cache.similar.is_some() { ", similar prompts too" } else { "" };
+            let (ttl, memory) = (span(cache.ttl), show_bytes(cache.memory));
+            writeln!(f, "cache      {ttl}, {scope}, {memory}{similar}")?;
         } else {
             writeln!(f, "cache      off")?;
         }

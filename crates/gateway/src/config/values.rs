@@ -114,6 +114,24 @@ pub(super) fn http_url(text: &str) -> Result<String, String> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
+/// What a request without a seed gets when the same was made before.
+pub(super) const VARIANTS: &[(&str, engine::Variants)] =
+    &[("reuse", engine::Variants::Reuse), ("fresh", engine::Variants::Fresh)];
+
+/// A part of one, more than nothing, in thousandths.
+pub(super) fn thousandths(text: &str) -> Result<u32, String> {
+    let wrong = || "is not a part of 1 with at most three places, such as `0.9`".to_owned();
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let plain = part.len() <= 3 && part.bytes().all(|byte| byte.is_ascii_digit());
+    let part = format!("{part:0<3}").parse::<u32>().ok().filter(|_| plain);
+    let number = whole.parse::<u32>().ok().zip(part);
+    match number {
+        Some((0, part)) if part > 0 => Ok(part),
+        Some((1, 0)) => Ok(1000),
+        _ => Err(wrong()),
+    }
+}
+
 /// One of these words.
 pub(super) fn one_of<T: Copy>(words: &[(&str, T)], text: &str) -> Result<T, String> {
     words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {

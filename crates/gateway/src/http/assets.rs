@@ -142,7 +142,7 @@ pub(super) async fn serve(request: &HttpRequest, state: &State, asset: &Asset) -
     }
     let length = span.end - span.start;
     let whole = length == asset.bytes;
-    let blob = state.engine.read(&asset.id, (!whole).then_some(span)).await?;
+    let blob = state.engine.read(asset.place(), (!whole).then_some(span)).await?;
     Ok(builder.body(SizedStream::new(length, blob.stream)))
 }
 

@@ -90,14 +90,13 @@ pub(super) async fn complete(request: HttpRequest, state: Data<State>, payload: 
     let (draft, shape) = body.draft(state.engine.market())?;
     let asked = making::complete(&state, &caller, draft).await?;
     drop((bytes, room));
-    let cache = asked.cache;
     let surface = format_args!("chat {shape:?}");
     let (started, done) = making::make(&request, &state, &caller, asked, surface).await?;
     let generation = &done.generation;
     facts::expect_completed(generation)?;
     let content = words(generation)?;
     let mut builder = HttpResponse::Ok();
-    facts::tell(&mut builder, generation, cache);
+    facts::tell(&mut builder, generation);
     facts::tell_replay(&mut builder, &started);
     let text = match shape.stream {
         true => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine::{
-    CacheUse, Delivery, Done, Engine, Generation, Outcome, OutputRecord, Refusal, Status,
+    CacheResult, Delivery, Done, Engine, Generation, Outcome, OutputRecord, Refusal, Status,
 };
 use provider::{Adjustments, Kind, MicroUsd, Timestamp};
 use records::Attempt;
@@ -44,8 +44,10 @@ pub(super) struct GenerationDto<'a> {
     /// The provider's account.
     account: Option<&'a str>,
     cost: CostDto,
-    /// `hit`, `miss`, `coalesced`, `similar` or `off`.
-    cache: &'static str,
+    /// `hit` and `similar`: what another generation made before; `coalesced`: what another one was
+    /// making; `miss`: made for this one; `off`: the cache was not asked.
+    #[schema(schema_with = cache_schema)]
+    cache: CacheResult,
     /// What was used instead of what was asked for, by parameter.
     #[schema(value_type = BTreeMap<String, AdjustmentDto>)]
     adjustments: &'a Adjustments,
@@ -133,6 +135,10 @@ fn status_schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
     words(&Status::ALL.map(Status::as_str))
 }
 
+fn cache_schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    words(&CacheResult::ALL.map(CacheResult::as_str))
+}
+
 fn outcome_schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
     words(&Outcome::ALL.map(Outcome::as_str))
 }
@@ -142,15 +148,12 @@ fn outcome_schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
 struct Wanted {
     delivery: Delivery,
     store: bool,
-    cache: CacheUse,
 }
 
 fn wanted(engine: &Engine, generation: &Generation) -> Wanted {
     match engine.request_of(generation) {
-        Some(request) => {
-            Wanted { delivery: request.delivery, store: request.store, cache: request.cache }
-        }
-        None => Wanted { delivery: Delivery::Url, store: true, cache: CacheUse::Use },
+        Some(request) => Wanted { delivery: request.delivery, store: request.store },
+        None => Wanted { delivery: Delivery::Url, store: true },
     }
 }
 
@@ -158,7 +161,7 @@ fn wanted(engine: &Engine, generation: &Generation) -> Wanted {
 pub(super) fn plain<'a>(engine: &Engine, generation: &'a Generation) -> GenerationDto<'a> {
     let wanted = wanted(engine, generation);
     let outputs = generation.outputs.iter().map(|output| plain_output(engine, wanted, output));
-    dto(engine, generation, wanted, outputs.collect())
+    dto(engine, generation, outputs.collect())
 }
 
 /// A generation with its bytes where they were asked for, and the holes to put them into.
@@ -177,15 +180,15 @@ pub(super) async fn whole<'a>(
     let mut outputs = Vec::with_capacity(generation.outputs.len());
     for record in &generation.outputs {
         let mut output = plain_output(engine, wanted, record);
-        if let (true, Some(asset)) = (once || wanted.delivery == Delivery::B64, &record.asset) {
-            output.b64 = Some(holes.add(engine, done, asset).await?);
+        if once || wanted.delivery == Delivery::B64 {
+            output.b64 = holes.add(engine, done, record).await?;
         }
         if once {
             (output.asset, output.expires_at) = (None, None);
         }
         outputs.push(output);
     }
-    Ok((dto(engine, generation, wanted, outputs), holes))
+    Ok((dto(engine, generation, outputs), holes))
 }
 
 fn plain_output<'a>(engine: &Engine, wanted: Wanted, output: &'a OutputRecord) -> OutputDto<'a> {
@@ -208,7 +211,6 @@ fn plain_output<'a>(engine: &Engine, wanted: Wanted, output: &'a OutputRecord) -
 fn dto<'a>(
     engine: &Engine,
     generation: &'a Generation,
-    wanted: Wanted,
     outputs: Vec<OutputDto<'a>>,
 ) -> GenerationDto<'a> {
     let error = generation.error.as_ref();
@@ -230,7 +232,7 @@ fn dto<'a>(
             charged_usd: generation.cost.charged,
             uncertain_usd: generation.cost.uncertain,
         },
-        cache: cache_word(wanted.cache),
+        cache: generation.cache,
         adjustments: &generation.adjustments,
         attempts: generation.attempts.iter().map(attempt).collect(),
         error: error.map(|e| FailureDto { code: &e.code, message: &e.message }),
@@ -254,12 +256,4 @@ fn attempt(attempt: &Attempt) -> AttemptDto<'_> {
 pub(super) fn provider_model(generation: &Generation) -> Option<String> {
     let (provider, model) = generation.provider.as_ref().zip(generation.provider_model.as_ref())?;
     Some(format!("{provider}/{model}"))
-}
-
-/// What the cache had to do with it. There is none yet, so there are two answers.
-pub(super) const fn cache_word(cache: CacheUse) -> &'static str {
-    match cache {
-        CacheUse::Off => "off",
-        CacheUse::Use | CacheUse::Refresh => "miss",
-    }
 }

@@ -210,7 +210,7 @@ mod tests {
         assert_eq!((request.audio, request.strict, request.store), (Some(true), true, false));
         assert_eq!(request.format, Some(ImageFormat::Webp));
         assert_eq!(request.delivery, Delivery::B64);
-        assert_eq!(request.cache, CacheUse::Off);
+        assert_eq!(request.cache, Some(CacheUse::Off));
         assert_eq!(request.routing.deadline, Some(Duration::from_secs(60)));
         assert!(request.routing.next_on_blocked);
         assert_eq!(request.metadata["any"], "string");

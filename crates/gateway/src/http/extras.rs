@@ -48,7 +48,7 @@ macro_rules! with_extras {
             $($own)*
             /// Wishes about the route.
             routing: Option<$crate::http::extras::RoutingBody>,
-            /// Whether an earlier answer may do.
+            /// Whether an earlier answer may do; without it `Cache-Control` says, and without that it may.
             #[schema(schema_with = $crate::http::extras::cache_schema)]
             cache: Option<engine::CacheUse>,
             /// Refuse every adjustment.
@@ -145,7 +145,7 @@ impl Extras {
         if let Some(routing) = self.routing {
             request.routing = routing.wishes(market)?;
         }
-        request.cache = self.cache.unwrap_or_default();
+        request.cache = self.cache;
         request.strict = self.strict.unwrap_or_default();
         request.store = self.store.unwrap_or(true);
         request.metadata = self.metadata.map(|pairs| pairs.0).unwrap_or_default();
@@ -231,7 +231,7 @@ mod tests {
             "provider_options": {}, "user": "u"}"#;
         let request = read(body).unwrap();
         assert_eq!(request.routing.policy, Some(Policy::Latency));
-        assert_eq!((request.cache, request.strict), (CacheUse::Refresh, true));
+        assert_eq!((request.cache, request.strict), (Some(CacheUse::Refresh), true));
         assert!(!request.store);
         assert_eq!((&*request.metadata["a"], &*request.metadata["user"]), ("b", "u"));
         assert_eq!(request.webhook.unwrap().url, "https://a");

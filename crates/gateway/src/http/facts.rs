@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use actix_web::HttpResponseBuilder;
-use engine::{CacheUse, Code, Generation, Refusal, Started, Status};
+use engine::{Code, Generation, Refusal, Started, Status};
 
 use super::{
-    dto_generation::{cache_word, provider_model},
+    dto_generation::provider_model,
     error::{ApiError, Result},
     idempotency::REPLAYED,
 };
@@ -17,10 +17,10 @@ pub(super) const ADJUSTED: &str = "x-atelier-adjusted";
 const TRY_AGAIN: Duration = Duration::from_secs(15);
 
 /// The facts of a generation, as headers.
-pub(super) fn tell(builder: &mut HttpResponseBuilder, generation: &Generation, cache: CacheUse) {
+pub(super) fn tell(builder: &mut HttpResponseBuilder, generation: &Generation) {
     builder.insert_header(("x-atelier-generation", generation.id.as_str()));
     builder.insert_header(("x-atelier-cost-usd", generation.cost.charged.to_string()));
-    builder.insert_header(("x-atelier-cache", cache_word(cache)));
+    builder.insert_header(("x-atelier-cache", generation.cache.as_str()));
     if let Some(provider) = &generation.provider {
         builder.insert_header(("x-atelier-provider", provider.as_str()));
     }
@@ -36,10 +36,14 @@ pub(super) fn tell(builder: &mut HttpResponseBuilder, generation: &Generation, c
     }
 }
 
-/// Says that an answer is an earlier request's, where it is.
+/// Says that an answer is an earlier request's, where it is, and under which key the cache has it.
 pub(super) fn tell_replay(builder: &mut HttpResponseBuilder, started: &Started) {
     if started.replayed {
         builder.insert_header((REPLAYED, "true"));
+    }
+    if let Some(key) = started.cache_key {
+        let key = blake3::Hash::from_bytes(key).to_hex();
+        builder.insert_header(("x-atelier-cache-key", key.as_str()));
     }
 }
 

@@ -11,7 +11,7 @@ use actix_web::{
     },
     web::{Data, Path, Payload},
 };
-use engine::{Delivery, Done, Inline, Refusal, Scope, Started};
+use engine::{Delivery, Done, Refusal, Scope, Started};
 use provider::Kind;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -57,11 +57,8 @@ pub(super) async fn create(request: HttpRequest, state: Data<State>, payload: Pa
 
     let wait = wanted_wait(request.headers()).map(|span| span.min(state.limits.request_timeout));
     let team = &caller.team.id;
-    let done = match wait {
-        None => {
-            let generation = state.engine.generation(team, &started.id).await?;
-            Done { generation, inline: Inline::default() }
-        }
+    let done = match wait.filter(|_| started.answer.is_none()) {
+        None => Done::of(making::as_it_stands(&state, &caller, &started).await?),
         Some(span) => {
             let until = state.engine.clock().now().plus(span);
             state.engine.wait(team, &started.id, Some(until)).await?
@@ -138,7 +135,7 @@ pub(super) async fn list(request: HttpRequest, state: Data<State>) -> Result {
 pub(super) async fn get(request: HttpRequest, state: Data<State>, id: Path<String>) -> Result {
     let caller = auth::caller(&request, &state, Scope::Read).await?;
     let generation = state.engine.generation(&caller.team.id, &id).await?;
-    let done = Done { generation, inline: Inline::default() };
+    let done = Done::of(generation);
     whole(&state, HttpResponse::Ok(), &done).await
 }
 

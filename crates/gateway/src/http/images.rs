@@ -139,7 +139,7 @@ async fn answer(
     shape: Shape,
     event: &str,
 ) -> Result {
-    let (cache, stored) = (asked.cache, asked.store);
+    let stored = asked.store;
     let surface = format_args!("{event} {shape:?}");
     let (started, done) = making::make(request, state, caller, asked, surface).await?;
     let generation = &done.generation;
@@ -150,7 +150,7 @@ async fn answer(
         data.push(datum(state, &done, output, shape, stored, &mut holes).await?);
     }
     let mut builder = HttpResponse::Ok();
-    facts::tell(&mut builder, generation, cache);
+    facts::tell(&mut builder, generation);
     facts::tell_replay(&mut builder, &started);
     let text = match shape.stream {
         true => {
@@ -184,7 +184,7 @@ async fn datum(
     let mut datum = ImageDatum { b64_json: None, url: None };
     let Some(asset) = output.asset.as_deref() else { return Ok(datum) };
     if shape.format != Some(ResponseFormat::Url) {
-        datum.b64_json = Some(holes.add(&state.engine, done, asset).await?);
+        datum.b64_json = holes.add(&state.engine, done, output).await?;
     }
     if let (true, Some(until)) = (stored, output.expires_at)
         && shape.format != Some(ResponseFormat::B64Json)

@@ -1,11 +1,13 @@
 //! What every surface that makes something does: keep the inputs, start the generation.
 
-use std::fmt::Display;
+use std::{fmt::Display, sync::Arc};
 
 use actix_web::{HttpMessage as _, HttpRequest};
-use engine::{Caller, Done, Started};
+use engine::{Caller, Done, Generation, Started};
 
-use super::{State, dto_request::Draft, error::Result, idempotency, inputs, standing::Standing};
+use super::{
+    State, dto_request::Draft, error::Result, freshness, idempotency, inputs, standing::Standing,
+};
 
 /// Starts what a draft asks for. `surface` is what decides the answer beside the request.
 ///
@@ -20,6 +22,7 @@ pub(super) async fn start(
 ) -> Result<Started> {
     let asked = complete(state, caller, draft).await?;
     let key = idempotency::key(request.headers(), &asked, &surface)?;
+    let asked = freshness::heeded(request.headers(), asked);
     let started = state.engine.start(caller, asked, key).await;
     stand(request, state, caller).await;
     Ok(started?)
@@ -37,10 +40,26 @@ pub(super) async fn make(
     surface: impl Display,
 ) -> Result<(Started, Done)> {
     let key = idempotency::key(request.headers(), &asked, &surface)?;
+    let asked = freshness::heeded(request.headers(), asked);
     let until = state.engine.clock().now().plus(state.limits.request_timeout);
     let made = state.engine.make(caller, asked, key, until).await;
     stand(request, state, caller).await;
     Ok(made?)
+}
+
+/// A generation that was started a moment ago.
+///
+/// # Errors
+/// The records cannot be read.
+pub(super) async fn as_it_stands(
+    state: &State,
+    caller: &Caller,
+    started: &Started,
+) -> Result<Arc<Generation>> {
+    match &started.answer {
+        Some(generation) => Ok(Arc::clone(generation)),
+        None => Ok(state.engine.generation(&caller.team.id, &started.id).await?),
+    }
 }
 
 /// Notes for the answer's headers how the caller's budgets and limits stand, where there are any.

@@ -22,6 +22,7 @@ mod assets;
 mod audit;
 mod auth;
 mod body;
+mod cache;
 mod chat;
 mod client;
 mod counterparts;
@@ -48,6 +49,7 @@ mod events;
 mod extras;
 mod facts;
 mod fields;
+mod freshness;
 mod generations;
 mod idempotency;
 mod images;
@@ -156,6 +158,7 @@ const ROUTES: &[Endpoint] = routes! {
     "/admin/v1/accounts/{id}/rotate" => { POST accounts::rotate }
     "/admin/v1/models" => { GET models::list_offers }
     "/admin/v1/routing" => { GET routing::get }
+    "/admin/v1/cache" => { DELETE cache::purge }
     "/admin/v1/ledger" => { GET ledger::list }
     "/admin/v1/ledger/reconciliation" => { GET reconciliation::compare, POST reconciliation::book }
     "/admin/v1/ledger/verify" => { GET ledger::verify }

@@ -9,9 +9,9 @@ use utoipa::{
 };
 
 use super::{
-    accounts, admin_keys, assets, audit, chat, decision, estimates, events, generations, images,
-    ledger, models, ops, reconciliation, routing, speech, spend, teams, usage, users, videos,
-    webhooks,
+    accounts, admin_keys, assets, audit, cache, chat, decision, estimates, events, generations,
+    images, ledger, models, ops, reconciliation, routing, speech, spend, teams, usage, users,
+    videos, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -35,7 +35,7 @@ use super::{
         admin_keys::create, admin_keys::list, admin_keys::get, admin_keys::update,
         admin_keys::delete, admin_keys::rotate,
         users::create, users::list, users::delete, users::rotate, audit::list,
-        ledger::list, ledger::verify, reconciliation::compare,
+        cache::purge, ledger::list, ledger::verify, reconciliation::compare,
         reconciliation::book, spend::spend,
         accounts::list, accounts::create, accounts::get,
         accounts::update, accounts::delete, accounts::rotate, models::list_offers, routing::get, webhooks::list, webhooks::redeliver, webhooks::renew_secret,

@@ -13,7 +13,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, body::SizedStream};
 use assets::StoreError;
 use base64_simd::STANDARD;
 use bytes::Bytes;
-use engine::{Done, Engine, Refusal};
+use engine::{Done, Engine, OutputRecord, Refusal};
 use futures_util::{
     StreamExt,
     stream::{self, BoxStream},
@@ -48,7 +48,8 @@ enum Source {
 type Chunks = BoxStream<'static, Result<Bytes, StoreError>>;
 
 impl Holes {
-    /// Takes the bytes of an asset and returns the marker to write in their place.
+    /// Takes the bytes of an output and returns the marker to write in their place; none where it has no
+    /// bytes.
     ///
     /// # Errors
     /// The asset's bytes are gone.
@@ -56,8 +57,9 @@ impl Holes {
         &mut self,
         engine: &Engine,
         done: &Done,
-        asset: &str,
-    ) -> Result<String, Refusal> {
+        output: &OutputRecord,
+    ) -> Result<Option<String>, Refusal> {
+        let (Some(asset), Some(place)) = (&output.asset, output.place()) else { return Ok(None) };
         if self.nonce.is_empty() {
             self.nonce = engine.ids().secret(26);
         }
@@ -67,12 +69,12 @@ impl Holes {
                 Picture { bytes, source: Source::Inline(inline.clone()) }
             }
             None => {
-                let blob = engine.read(asset, None).await?;
+                let blob = engine.read(place, None).await?;
                 Picture { bytes: blob.size, source: Source::Stored(blob.stream) }
             }
         };
         self.pictures.push(picture);
-        Ok(self.marker(self.pictures.len() - 1))
+        Ok(Some(self.marker(self.pictures.len() - 1)))
     }
 
     fn marker(&self, index: usize) -> String {

@@ -29,14 +29,13 @@ pub(super) async fn speak(request: HttpRequest, state: Data<State>, payload: Pay
     let (draft, format) = json::parse::<SpeechBody>(&bytes)?.draft(state.engine.market())?;
     let asked = making::complete(&state, &caller, draft).await?;
     drop((bytes, room));
-    let cache = asked.cache;
     let surface = format_args!("speech {format:?}");
     let (started, done) = making::make(&request, &state, &caller, asked, surface).await?;
     let generation = &done.generation;
     facts::expect_completed(generation)?;
     let output = sound(generation)?;
     let mut builder = HttpResponse::Ok();
-    facts::tell(&mut builder, generation, cache);
+    facts::tell(&mut builder, generation);
     facts::tell_replay(&mut builder, &started);
     tell_format(&mut builder, generation, format, output);
     builder
@@ -76,12 +75,12 @@ async fn send(
     done: &Done,
     output: &OutputRecord,
 ) -> Result {
-    let Some(asset) = output.asset.as_deref() else {
+    let (Some(asset), Some(place)) = (output.asset.as_deref(), output.place()) else {
         return Err(facts::not_kept(&done.generation));
     };
     if let Some(bytes) = done.inline.get(asset) {
         return Ok(builder.body(bytes.clone()));
     }
-    let blob = state.engine.read(asset, None).await?;
+    let blob = state.engine.read(place, None).await?;
     Ok(builder.body(SizedStream::new(blob.size, blob.stream)))
 }

@@ -62,11 +62,10 @@ pub(super) async fn create(request: HttpRequest, state: Data<State>, payload: Pa
 }
 
 async fn start(request: &HttpRequest, state: &State, caller: &Caller, draft: Draft<'_>) -> Result {
-    let cache = draft.request.cache;
     let started = making::start(request, state, caller, draft, "videos").await?;
-    let generation = state.engine.generation(&caller.team.id, &started.id).await?;
+    let generation = making::as_it_stands(state, caller, &started).await?;
     let mut builder = HttpResponse::Ok();
-    facts::tell(&mut builder, &generation, cache);
+    facts::tell(&mut builder, &generation);
     facts::tell_replay(&mut builder, &started);
     Ok(builder.json(show(state, &generation)))
 }
@@ -173,8 +172,7 @@ pub(super) async fn get(request: HttpRequest, state: Data<State>, id: Path<Strin
     let caller = auth::caller(&request, &state, Scope::Read).await?;
     let generation = video(&state, &caller.team.id, &id).await?;
     let mut builder = HttpResponse::Ok();
-    let cache = state.engine.request_of(&generation).map(|asked| asked.cache);
-    facts::tell(&mut builder, &generation, cache.unwrap_or_default());
+    facts::tell(&mut builder, &generation);
     Ok(builder.json(show(&state, &generation)))
 }
 

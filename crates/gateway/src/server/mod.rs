@@ -23,10 +23,11 @@ use std::{
 use actix_web::{App, HttpServer, dev::ServerHandle, web::Data};
 use coordination::BreakerRule;
 use coordination::memory::{
-    MemoryBreakers, MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas, MemoryTurns,
+    MemoryBreakers, MemoryCache, MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas,
+    MemorySingleFlight, MemoryTurns,
 };
 use engine::{Engine, Parts, Settings, Vault, keys::Actor};
-use provider::{Clock, SystemClock};
+use provider::{Clock, Share, SystemClock};
 use records::{Records, sqlite::Sqlite};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_util::task::TaskTracker;
@@ -37,7 +38,7 @@ use self::{
     folder::{EncryptionKey, Lock},
 };
 use crate::{
-    config::{Config, Problems},
+    config::{CacheScope, Config, Problems},
     http, registry,
     telemetry::Metrics,
 };
@@ -118,6 +119,10 @@ impl StartError {
     }
 }
 
+/// A vendor that fails every third call is bad and still worth asking where there is no other; one that is
+/// down shows it within a second all the same.
+const BREAKER: BreakerRule =
+    BreakerRule { in_a_row: 10, share: Share { percent: 60, least: 40 }, ..BreakerRule::USUAL };
 /// Outputs and inputs above this are refused: a clip has tens of megabytes.
 const MAX_ASSET_BYTES: u64 = 256 << 20;
 /// Callers' bodies and inputs that are in memory at once: the two largest inputs of an edit, in
@@ -247,9 +252,15 @@ fn parts(
         breakers: Arc::new(MemoryBreakers::new(
             Arc::clone(&clock),
             Arc::new(SystemEntropy),
-            BreakerRule::USUAL,
+            BREAKER,
         )),
         equals: Arc::new(MemoryFingerprints::default()),
+        cache: Arc::new(MemoryCache::new(
+            Arc::clone(&clock),
+            config.cache.memory,
+            config.cache.idle,
+        )),
+        single: Arc::new(MemorySingleFlight::default()),
         store,
         fetcher,
         market,
@@ -259,22 +270,35 @@ fn parts(
         vault: Vault::new(key.expose_secret()),
         opener: Arc::new(opener),
         payload: Arc::new(http::WebhookPayload),
-        settings: Settings {
-            asset_ttl: storage.asset_ttl,
-            attempts: config.routing.attempts,
-            policy: config.routing.policy,
-            max_asset_bytes: MAX_ASSET_BYTES,
-            memory_in_flight: MEMORY_IN_FLIGHT,
-            public_url: config.server.public_url.clone().unwrap_or_default(),
-            // The folder is locked: one process works with one file.
-            alone: true,
-            retention: engine::Retention {
-                prompts: config.retention.prompts,
-                records: config.retention.records,
-                audit: config.retention.audit,
-            },
-        },
+        settings: settings(config),
     })
+}
+
+/// What operators set.
+fn settings(config: &Config) -> Settings {
+    let storage = &config.storage;
+    Settings {
+        asset_ttl: storage.asset_ttl,
+        attempts: config.routing.attempts,
+        policy: config.routing.policy,
+        max_asset_bytes: MAX_ASSET_BYTES,
+        memory_in_flight: MEMORY_IN_FLIGHT,
+        public_url: config.server.public_url.clone().unwrap_or_default(),
+        // The folder is locked: one process works with one file.
+        alone: true,
+        retention: engine::Retention {
+            prompts: config.retention.prompts,
+            records: config.retention.records,
+            audit: config.retention.audit,
+        },
+        cache: engine::CacheSettings {
+            enabled: config.cache.enabled,
+            ttl: config.cache.ttl,
+            global: config.cache.scope == CacheScope::Global,
+            variants: config.cache.variants,
+            similar: config.cache.similar,
+        },
+    }
 }
 
 /// Binds and serves.

@@ -8,7 +8,7 @@ mod specs;
 
 use std::{fmt, time::Duration};
 
-use engine::{AccountLoad, DeliveryState, Generation, Observer, Outcome};
+use engine::{AccountLoad, CacheResult, DeliveryState, Generation, Observer, Outcome};
 use prometheus::{
     CounterVec, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts,
     Registry, TextEncoder, core::Collector,
@@ -18,9 +18,9 @@ use records::SavingReason;
 
 use self::specs::{
     ACCOUNT_AVAILABLE, ACCOUNT_BALANCE, ALLOWANCE, ATTEMPT_DURATION, ATTEMPTS, BREAKER_OPEN,
-    BUDGET_REMAINING, ESTIMATE_DRIFT, GENERATIONS, HOLD_UNTIL, HTTP_DURATION, HTTP_REQUESTS,
-    INFLIGHT, LATE, LONG, OVERHEAD, POLL_DELAY, QUEUE_DEPTH, SAVED, SHORT, SPEND, Spec,
-    WEBHOOK_DELIVERIES, WIDE,
+    BUDGET_REMAINING, CACHE_REQUESTS, ESTIMATE_DRIFT, GENERATIONS, HOLD_UNTIL, HTTP_DURATION,
+    HTTP_REQUESTS, INFLIGHT, LATE, LONG, OVERHEAD, POLL_DELAY, QUEUE_DEPTH, SAVED, SHORT, SPEND,
+    Spec, WEBHOOK_DELIVERIES, WIDE,
 };
 
 /// Everything that is counted.
@@ -30,6 +30,7 @@ pub struct Metrics {
     http_duration: HistogramVec,
     overhead: Histogram,
     generations: IntCounterVec,
+    cache_requests: IntCounterVec,
     attempts: IntCounterVec,
     attempt_duration: HistogramVec,
     spend: CounterVec,
@@ -53,6 +54,8 @@ impl fmt::Debug for Metrics {
     }
 }
 
+/// The provider of what nobody was paid for.
+const CACHE: &str = "cache";
 /// The label of what is not there.
 const NONE: &str = "none";
 
@@ -85,6 +88,7 @@ impl Metrics {
             http_duration: times(HTTP_DURATION, WIDE)?,
             overhead: registered(r, own)?,
             generations: counts(GENERATIONS)?,
+            cache_requests: counts(CACHE_REQUESTS)?,
             attempts: counts(ATTEMPTS)?,
             attempt_duration: times(ATTEMPT_DURATION, LONG)?,
             spend: sums(SPEND)?,
@@ -180,9 +184,14 @@ impl Observer for Metrics {
             _ => NONE.to_owned(),
         };
         let (kind, status) = (generation.kind.as_str(), generation.status.as_str());
-        let provider = provider.unwrap_or(NONE);
+        // Whoever made it was paid once, and counted for that.
+        let provider = if generation.cache.is_shared() { CACHE } else { provider.unwrap_or(NONE) };
+        self.cache_requests.with_label_values(&[generation.cache.as_str()]).inc();
         self.generations.with_label_values(&[kind, provider, &*model, status]).inc();
-        if let Some(own) = own_time(generation) {
+        // One that waited for another one's outputs was idle, not slow.
+        if let Some(own) =
+            own_time(generation).filter(|_| generation.cache != CacheResult::Coalesced)
+        {
             self.overhead.observe(own.as_secs_f64());
         }
     }

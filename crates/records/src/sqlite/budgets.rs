@@ -14,9 +14,7 @@ use super::{
     run,
     stored::{Columns, all, integer, one, only},
 };
-use crate::{
-    Check, EndAttempt, Error, NewAttempt, NewGeneration, Reserve, Result, Short, Span, Standing,
-};
+use crate::{Check, EndAttempt, Error, NewAttempt, Reserve, Result, Short, Span, Standing};
 
 /// Who bears what is held or charged.
 #[derive(Debug, Clone)]
@@ -188,17 +186,23 @@ pub(super) fn made(conn: &Connection, owner: &Owner, at: Timestamp, outputs: i64
     run(conn, sql, params![owner.team, owner.key, at.millis(), outputs]).map(drop)
 }
 
-/// Reserves what an accepted generation may cost, if its budgets cover it.
-pub(super) fn reserve(conn: &Connection, new: &NewGeneration) -> Result<()> {
-    check(conn, &new.checks, &new.reserve)?;
-    let (amount, outputs) = (new.reserve.amount, integer(new.reserve.outputs)?);
+/// Reserves what a generation may cost, if its budgets cover it.
+pub(super) fn reserve(
+    conn: &Connection,
+    id: &str,
+    owner: &Owner,
+    wanted: &Reserve,
+    checks: &[Check],
+) -> Result<()> {
+    check(conn, checks, wanted)?;
+    let (amount, outputs) = (wanted.amount, integer(wanted.outputs)?);
     if amount <= MicroUsd::ZERO && outputs == 0 {
         return Ok(());
     }
     let sql =
         "INSERT INTO reserves (generation, team, key, amount, outputs) VALUES (?, ?, ?, ?, ?)";
-    run(conn, sql, params![new.id, new.team, new.key, amount.micros(), outputs])?;
-    hold(conn, &Owner::new(&new.team, &new.key), amount, outputs)
+    run(conn, sql, params![id, owner.team, owner.key, amount.micros(), outputs])?;
+    hold(conn, owner, amount, outputs)
 }
 
 /// Holds an attempt's worst price: from what is reserved for its generation, and past that only where

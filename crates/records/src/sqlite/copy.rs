@@ -31,10 +31,10 @@ pub struct Contents {
     pub ledger: u64,
 }
 
-/// An asset as a copy names it.
+/// An asset's bytes as a copy names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedAsset {
-    /// `ast_...`
+    /// `ast_...`: where they lie.
     pub id: String,
     /// How many bytes.
     pub bytes: u64,
@@ -105,7 +105,10 @@ impl Snapshot {
     /// # Errors
     /// Where it cannot be read.
     pub fn assets(&self, after: &str, limit: u32) -> Result<Vec<NamedAsset>> {
-        const SQL: &str = "SELECT id, bytes, hash FROM assets WHERE id > ?1 ORDER BY id LIMIT ?2";
+        // Bytes that several assets share are named once, also where the first of those is gone.
+        const SQL: &str = "SELECT id, bytes, hash FROM assets WHERE blob IS NULL AND id > ?1 \
+                           UNION SELECT blob, bytes, hash FROM assets WHERE blob > ?1 \
+                           ORDER BY 1 LIMIT ?2";
         let statement = self.0.prepare_cached(SQL)?;
         all(statement, rusqlite::params![after, limit], |columns| {
             Ok(NamedAsset { id: columns.take()?, bytes: columns.take()?, hash: columns.take()? })
@@ -157,6 +160,7 @@ mod tests {
             millis: None,
             created_at: Timestamp::from_millis(1),
             expires_at: Timestamp::from_millis(2),
+            blob: None,
         }))
     }
 

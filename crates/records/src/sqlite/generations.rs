@@ -1,29 +1,28 @@
-//! Generations, their idempotency keys and their assets.
+//! Generations and their idempotency keys.
 
 use provider::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::{
-    attempts,
+    answers, attempts,
     budgets::{self, Owner},
     deliveries, must, run,
-    stored::{Columns, document, integer, one},
+    stored::{Columns, document, one},
 };
 use crate::{
-    Asset, Cost, EndGeneration, Error, Failure, Generation, Idempotency, NewGeneration,
-    OutputRecord, Result, Status,
+    Cost, EndGeneration, Error, Failure, Generation, Idempotency, NewGeneration, OutputRecord,
+    Result, Status,
 };
 
 pub(super) const GENERATION: &str = "g.id, g.team, g.key, g.kind, g.status, g.model, g.request, g.created_at, g.completed_at, \
      g.outputs, g.provider, g.provider_model, g.account, g.estimated, g.charged, g.uncertain, \
-     g.adjustments, g.error_code, g.error_message, g.metadata";
+     g.adjustments, g.error_code, g.error_message, g.metadata, g.cache, g.source";
 
 pub(super) fn accept(conn: &Connection, new: &NewGeneration) -> Result<()> {
-    if let Some(key) = &new.idempotency {
-        bind(conn, new, key)?;
-    }
+    bind(conn, new)?;
     let sql = "INSERT INTO generations (id, team, key, kind, status, model, request, metadata, \
-               estimated, created_at, worker) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+               estimated, created_at, worker, cache, source) \
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let status = if new.running { Status::Running } else { Status::Queued };
     let values = params![
         new.id,
@@ -37,12 +36,17 @@ pub(super) fn accept(conn: &Connection, new: &NewGeneration) -> Result<()> {
         new.estimated.micros(),
         new.at.millis(),
         new.worker,
+        new.cache.as_str(),
+        new.source,
     ];
     run(conn, sql, values)?;
-    budgets::reserve(conn, new)
+    let owner = Owner::new(&new.team, &new.key);
+    budgets::reserve(conn, &new.id, &owner, &new.reserve, &new.checks)
 }
 
-fn bind(conn: &Connection, new: &NewGeneration, key: &Idempotency) -> Result<()> {
+/// Binds its idempotency key to a generation, if it has one.
+pub(super) fn bind(conn: &Connection, new: &NewGeneration) -> Result<()> {
+    let Some(key) = &new.idempotency else { return Ok(()) };
     let sql = "INSERT INTO idempotency (team, key, body, generation, at) VALUES (?, ?, ?, ?, ?) \
                ON CONFLICT DO NOTHING";
     let values = params![new.team, key.key, key.body, key.generation, new.at.millis()];
@@ -72,16 +76,22 @@ pub(super) fn end(conn: &Connection, end: &EndGeneration) -> Result<()> {
     if !end.status.is_final() {
         return Err(Error::Stale(end.id.clone()));
     }
+    let made = match &end.source {
+        Some(source) => {
+            answers::must_be_there(conn, source)?;
+            0
+        }
+        None => many(&end.outputs)?,
+    };
     let sql = "UPDATE generations SET status = ?2, completed_at = ?3, provider = ?4, \
                provider_model = ?5, account = ?6, error_code = ?7, \
                outputs = iif(erased, outputs, ?8), adjustments = iif(erased, adjustments, ?9), \
-               error_message = iif(erased, '', ?10), made = ?11 \
+               error_message = iif(erased, '', ?10), made = ?11, source = ?12 \
                WHERE id = ?1 AND completed_at IS NULL RETURNING team, key";
     let (provider, model, account) = match &end.made_by {
         Some((provider, model, account)) => (Some(provider), Some(model), Some(account)),
         None => (None, None, None),
     };
-    let made = many(&end.outputs)?;
     let values = params![
         end.id,
         end.status.as_str(),
@@ -94,6 +104,7 @@ pub(super) fn end(conn: &Connection, end: &EndGeneration) -> Result<()> {
         document(&end.adjustments)?,
         end.error.as_ref().map(|error| &error.message),
         made,
+        end.source,
     ];
     let owner = one(conn, sql, values, Owner::read)?;
     let owner = owner.ok_or_else(|| Error::Stale(end.id.clone()))?;
@@ -139,53 +150,6 @@ pub(super) fn erase(conn: &Connection, id: &str) -> Result<()> {
     run(conn, sql, [id]).map(drop)
 }
 
-/// Keeps an asset's facts. One of an erased generation is not kept: its bytes are then nobody's,
-/// and the sweep of unknown assets removes them.
-pub(super) fn add_asset(conn: &Connection, asset: &Asset) -> Result<()> {
-    let sql = "INSERT INTO assets (id, team, generation, media_type, bytes, hash, width, height, \
-               created_at, expires_at, millis) \
-               SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 \
-               WHERE NOT EXISTS (SELECT 1 FROM generations WHERE id = ?3 AND erased = 1)";
-    let values = params![
-        asset.id,
-        asset.team,
-        asset.generation,
-        asset.media_type,
-        integer(asset.bytes)?,
-        asset.hash,
-        asset.width,
-        asset.height,
-        asset.created_at.millis(),
-        asset.expires_at.millis(),
-        asset.millis.map(integer).transpose()?,
-    ];
-    run(conn, sql, values).map(drop)
-}
-
-pub(super) fn drop_asset(conn: &Connection, id: &str) -> Result<()> {
-    run(conn, "DELETE FROM assets WHERE id = ?", [id]).map(drop)
-}
-
-pub(super) fn asset(conn: &Connection, id: &str) -> Result<Option<Asset>> {
-    let sql = "SELECT id, team, generation, media_type, bytes, hash, width, height, created_at, \
-               expires_at, millis FROM assets WHERE id = ?";
-    one(conn, sql, [id], |columns| {
-        Ok(Asset {
-            id: columns.take()?,
-            team: columns.take()?,
-            generation: columns.take()?,
-            media_type: columns.take()?,
-            bytes: columns.take()?,
-            hash: columns.take()?,
-            width: columns.take()?,
-            height: columns.take()?,
-            created_at: columns.take()?,
-            expires_at: columns.take()?,
-            millis: columns.take()?,
-        })
-    })
-}
-
 pub(super) fn find(conn: &Connection, team: &str, id: &str) -> Result<Option<Generation>> {
     let sql = format!(
         "SELECT {GENERATION} FROM generations g WHERE g.id = ? AND g.team = ? AND g.erased = 0"
@@ -229,5 +193,7 @@ pub(super) fn read(columns: &mut Columns<'_>) -> Result<Generation> {
             _ => None,
         },
         metadata: columns.document()?,
+        cache: columns.take()?,
+        source: columns.take()?,
     })
 }

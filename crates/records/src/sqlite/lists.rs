@@ -87,7 +87,7 @@ fn worker(conn: &Connection, generation: &str) -> Result<String> {
 
 /// The outputs that are kept already: calls that ended before their generation did.
 fn kept(conn: &Connection, generation: &str) -> Result<Vec<OutputRecord>> {
-    let sql = "SELECT id, media_type, width, height, millis, bytes, expires_at FROM assets \
+    let sql = "SELECT id, media_type, width, height, millis, bytes, expires_at, blob FROM assets \
                WHERE generation = ? ORDER BY id";
     all(conn.prepare_cached(sql)?, [generation], |columns| {
         Ok(OutputRecord {
@@ -99,25 +99,9 @@ fn kept(conn: &Connection, generation: &str) -> Result<Vec<OutputRecord>> {
             millis: columns.take()?,
             bytes: u64::try_from(columns.take::<i64>()?).unwrap_or_default(),
             expires_at: Some(columns.take()?),
+            blob: columns.take()?,
         })
     })
-}
-
-pub(super) fn expired_assets(conn: &Connection, now: Timestamp, limit: u32) -> Result<Vec<String>> {
-    let sql = "SELECT id FROM assets WHERE expires_at < ? ORDER BY expires_at LIMIT ?";
-    all(conn.prepare_cached(sql)?, params![now.millis(), limit], only)
-}
-
-pub(super) fn unknown_assets(conn: &Connection, ids: Vec<String>) -> Result<Vec<String>> {
-    let snapshot = conn.unchecked_transaction()?;
-    let mut unknown = Vec::new();
-    for id in ids {
-        let known: Option<i64> = one(&snapshot, "SELECT 1 FROM assets WHERE id = ?", [&id], only)?;
-        if known.is_none() {
-            unknown.push(id);
-        }
-    }
-    Ok(unknown)
 }
 
 /// So many attempts in a row from before the span mean that no more of the span follow: ids sort by

@@ -13,7 +13,9 @@
 //! blocking threads (`readers`).
 
 mod accounts;
+mod answers;
 mod asked;
+mod assets;
 mod attempts;
 mod audit;
 mod books;
@@ -93,12 +95,15 @@ fn make(conn: &Connection, change: &Change) -> Result<()> {
         Change::RevokeKey(id, at) => people::revoke_key(conn, id, *at),
         Change::Accept(new) => generations::accept(conn, new),
         Change::Decide(decided) => decisions::add(conn, decided),
+        Change::Answer(answer) => answers::add(conn, answer),
+        Change::TakeOn(taken) => answers::take_on(conn, taken),
         Change::Run(id) => generations::start(conn, id),
         Change::EndGeneration(end) => generations::end(conn, end),
         Change::LateOutputs { generation, outputs } => generations::late(conn, generation, outputs),
         Change::Erase { generation } => generations::erase(conn, generation),
-        Change::Asset(asset) => generations::add_asset(conn, asset),
-        Change::DropAsset(id) => generations::drop_asset(conn, id),
+        Change::Asset(asset) => assets::add(conn, asset),
+        Change::Share(share) => assets::share(conn, share),
+        Change::DropAsset(id) => assets::remove(conn, id),
         Change::Attempt(new) => attempts::begin(conn, new),
         Change::Ticket { attempt, ticket } => attempts::ticket(conn, attempt, ticket),
         Change::Lost { attempt, lost } => attempts::lose(conn, attempt, *lost),
@@ -229,15 +234,15 @@ impl Records for Sqlite {
 
     async fn asset(&self, id: &str) -> Result<Option<Asset>> {
         let id = id.to_owned();
-        self.readers.point(move |conn| generations::asset(conn, &id)).await
+        self.readers.point(move |conn| assets::find(conn, &id)).await
     }
 
-    async fn expired_assets(&self, now: Timestamp, limit: u32) -> Result<Vec<String>> {
-        self.readers.list(move |conn| lists::expired_assets(conn, now, limit)).await
+    async fn expired_assets(&self, now: Timestamp, limit: u32) -> Result<Vec<(String, String)>> {
+        self.readers.list(move |conn| assets::expired(conn, now, limit)).await
     }
 
     async fn unknown_assets(&self, ids: Vec<String>) -> Result<Vec<String>> {
-        self.readers.list(move |conn| lists::unknown_assets(conn, ids)).await
+        self.readers.list(move |conn| assets::unknown(conn, ids)).await
     }
 
     async fn calls_since(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>> {

@@ -13,7 +13,7 @@ use crate::{Error, Result};
 
 /// Every step of the schema, oldest first. A step that was released is never edited: the file's
 /// version is the number of steps that it has taken.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_webhooks.sql"),
     include_str!("migrations/0003_units.sql"),
@@ -21,6 +21,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0005_documents.sql"),
     include_str!("migrations/0006_books.sql"),
     include_str!("migrations/0007_decisions.sql"),
+    include_str!("migrations/0008_cache.sql"),
 ];
 
 /// Statements kept prepared; there are fewer than this in the whole backend.

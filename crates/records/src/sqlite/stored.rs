@@ -4,7 +4,9 @@ use provider::{Kind, MicroUsd, Timestamp};
 use rusqlite::{CachedStatement, Connection, Params, Row, types::Value};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{AttemptState, DeliveryState, Error, Outcome, Page, Result, Status, UnitsState};
+use crate::{
+    AttemptState, CacheResult, DeliveryState, Error, Outcome, Page, Result, Status, UnitsState,
+};
 
 /// A value that a column stands for.
 pub(super) trait Stored: Sized {
@@ -37,6 +39,7 @@ stored! {
     Outcome: row, column => named(row, column, &Self::ALL, Self::as_str);
     AttemptState: row, column => named(row, column, &Self::ALL, Self::as_str);
     UnitsState: row, column => named(row, column, &Self::ALL, Self::as_str);
+    CacheResult: row, column => named(row, column, &Self::ALL, Self::as_str);
     DeliveryState: row, column => named(row, column, &Self::ALL, Self::as_str);
 }
 

@@ -16,8 +16,8 @@ use super::{
     writer::{Job, Writer, commit},
 };
 use crate::{
-    Change, EndAttempt, EndGeneration, Error, Failure, NewAttempt, NewGeneration, Outcome,
-    OutputRecord, Page, Records, Reserve, Result, Status,
+    CacheResult, Change, EndAttempt, EndGeneration, Error, Failure, NewAttempt, NewGeneration,
+    Outcome, OutputRecord, Page, Records, Reserve, Result, Status,
 };
 
 async fn fresh() -> (Arc<dyn Records>, TempDir) {
@@ -58,6 +58,8 @@ fn accept(id: &str, request: String) -> Change {
         worker: "wrk_1".to_owned(),
         reserve: Reserve::default(),
         checks: Vec::new(),
+        cache: CacheResult::Miss,
+        source: None,
     }))
 }
 
@@ -174,6 +176,7 @@ fn worded(id: &str, words: &str) -> (Vec<Change>, Vec<Change>) {
         adjustments: BTreeMap::from([("options".to_owned(), adjustment)]),
         error: Some(Failure { code: "x".to_owned(), message: words.to_owned() }),
         at: Timestamp::from_millis(2),
+        source: None,
     };
     (
         vec![accept(id, words.to_owned()), Change::Attempt(Box::new(attempt))],

@@ -53,18 +53,38 @@ pub(super) struct Writer {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Whether a list is about no money at all: a generation that shows what another one made. Its commit
+/// survives the process and waits for no disk, whatever the durability: what a power cut may take with it
+/// cost nothing, and where a later commit waits for the disk, so does everything before it.
+fn is_free(changes: &[Change]) -> bool {
+    matches!(changes.first(), Some(Change::Answer(_)))
+}
+
 /// The connection, and when it last ended a commit.
 #[derive(Debug)]
 struct Shared {
     conn: Connection,
     quiet_since: Instant,
+    /// Whether a commit waits for the disk.
+    waits: bool,
 }
 
 impl Shared {
     fn commit(&mut self, batch: &[Job]) -> Result<Vec<Result<()>>> {
+        let free = self.waits && batch.iter().all(|job| is_free(&job.changes));
+        if free {
+            self.synchronous("normal")?;
+        }
         let done = commit(&self.conn, batch);
+        if free {
+            self.synchronous("full")?;
+        }
         self.quiet_since = Instant::now();
         done
+    }
+
+    fn synchronous(&self, mode: &str) -> Result<()> {
+        Ok(self.conn.pragma_update(None, "synchronous", mode)?)
     }
 }
 
@@ -75,7 +95,8 @@ const GATHER: Duration = Duration::from_micros(150);
 
 impl Writer {
     pub(super) fn start(conn: Connection, inline: bool) -> Result<Self> {
-        let conn = Arc::new(Mutex::new(Shared { conn, quiet_since: Instant::now() }));
+        let waits = !inline;
+        let conn = Arc::new(Mutex::new(Shared { conn, quiet_since: Instant::now(), waits }));
         let theirs = Arc::clone(&conn);
         let (queue, jobs) = mpsc::channel(QUEUE);
         let waiting = Arc::new(AtomicUsize::new(0));
@@ -116,7 +137,8 @@ impl Writer {
 
     /// Commits on this thread if nobody else writes or waits; otherwise gives the changes back.
     fn at_once(&self, changes: Vec<Change>, alone: bool) -> Result<Result<()>, Vec<Change>> {
-        if !self.inline || self.waiting.load(Ordering::Acquire) > 0 {
+        let inline = self.inline || is_free(&changes);
+        if !inline || self.waiting.load(Ordering::Acquire) > 0 {
             return Err(changes);
         }
         let Some(mut shared) = self.conn.try_lock() else { return Err(changes) };

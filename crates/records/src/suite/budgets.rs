@@ -24,11 +24,11 @@ fn total(owner: &str) -> Span {
     Span { owner: owner.to_owned(), since, until }
 }
 
-fn money(span: Span, micros: i64) -> Check {
+pub(super) fn money(span: Span, micros: i64) -> Check {
     Check { span, limit: Some(MicroUsd::from_micros(micros)), outputs: None }
 }
 
-fn outputs(span: Span, outputs: u64) -> Check {
+pub(super) fn outputs(span: Span, outputs: u64) -> Check {
     Check { span, limit: None, outputs: Some(outputs) }
 }
 
@@ -48,20 +48,20 @@ pub(super) async fn people(records: &Arc<dyn Records>) {
     records.apply(made).await.unwrap();
 }
 
-fn short(result: Result<()>) -> Short {
+pub(super) fn short(result: Result<()>) -> Short {
     match result {
         Err(Error::Budget(short)) => short,
         other => unreachable!("{other:?}"),
     }
 }
 
-async fn standing(records: &Arc<dyn Records>, span: Span) -> (i64, i64, u64, u64) {
+pub(super) async fn standing(records: &Arc<dyn Records>, span: Span) -> (i64, i64, u64, u64) {
     let found = records.standings(vec![span]).await.unwrap();
     let Standing { charged, held, outputs, outputs_held } = found[0];
     (charged.micros(), held.micros(), outputs, outputs_held)
 }
 
-async fn sound(records: &Arc<dyn Records>) {
+pub(super) async fn sound(records: &Arc<dyn Records>) {
     assert_eq!(records.verify().await.unwrap(), []);
 }
 

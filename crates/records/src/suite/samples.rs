@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use provider::{Kind, MicroUsd, RemoteOutput, Timestamp};
 
 use crate::{
-    Asset, Booking, Change, EndAttempt, EndGeneration, Error, Failure, Generation, Idempotency,
-    Key, KeyHash, LedgerEntry, LedgerFilter, NewAttempt, NewGeneration, Outcome, OutputRecord,
-    Page, Purse, Records, Remote, Reserve, Rules, Scope, Status, Team,
+    Asset, Booking, CacheResult, Change, EndAttempt, EndGeneration, Error, Failure, Generation,
+    Idempotency, Key, KeyHash, LedgerEntry, LedgerFilter, NewAttempt, NewGeneration, Outcome,
+    OutputRecord, Page, Purse, Records, Remote, Reserve, Rules, Scope, Status, Team,
 };
 
 pub(super) const TEAM: &str = "team_1";
@@ -65,6 +65,8 @@ pub(super) fn generation(id: &str, team: &str) -> NewGeneration {
         worker: "wrk_1".to_owned(),
         reserve: Reserve::default(),
         checks: Vec::new(),
+        cache: CacheResult::Miss,
+        source: None,
     }
 }
 
@@ -133,6 +135,7 @@ pub(super) fn end(id: &str, status: Status) -> EndGeneration {
             message: "the vendor would not draw a fox".to_owned(),
         }),
         at: at(40),
+        source: None,
     }
 }
 
@@ -150,6 +153,7 @@ pub(super) fn output(asset: &str) -> OutputRecord {
         millis: None,
         bytes: 1_500_000,
         expires_at: Some(at(500)),
+        blob: None,
     }
 }
 
@@ -166,6 +170,7 @@ pub(super) fn asset(id: &str, generation: Option<&str>) -> Asset {
         millis: Some(5_042),
         created_at: at(20),
         expires_at: at(500),
+        blob: None,
     }
 }
 

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::samples::*;
 use crate::{
-    Attempt, AttemptState, Booking, Change, Cost, EndAttempt, EndGeneration, Generation, Lost,
-    NewAttempt, NewGeneration, Outcome, Records, Status,
+    Attempt, AttemptState, Booking, CacheResult, Change, Cost, EndAttempt, EndGeneration,
+    Generation, Lost, NewAttempt, NewGeneration, Outcome, Records, Status,
 };
 
 fn ticket(attempt: &str) -> Change {
@@ -25,7 +25,8 @@ async fn state(records: &Arc<dyn Records>) -> AttemptState {
 
 /// Every fact of a generation and its attempts comes back as it was written.
 pub async fn generations_keep_everything(records: Arc<dyn Records>) {
-    let new = NewGeneration { running: false, ..generation("gen_1", TEAM) };
+    let cache = CacheResult::Off;
+    let new = NewGeneration { running: false, cache, ..generation("gen_1", TEAM) };
     apply(&records, accepts(new.clone())).await;
     assert_eq!(find(&records, "gen_1").await.status, Status::Queued);
     apply(&records, Change::Run("gen_1".to_owned())).await;
@@ -60,6 +61,8 @@ pub async fn generations_keep_everything(records: Arc<dyn Records>) {
         attempts: vec![attempt],
         error: None,
         metadata: new.metadata,
+        cache: new.cache,
+        source: None,
     };
     assert_eq!(find(&records, "gen_1").await, expected);
 }

@@ -152,7 +152,10 @@ async fn a_key_for_one_model_asks_for_no_other() {
 async fn the_ledger_lists_entries_that_balance() {
     let house = House::new().await;
     for _ in 0..2 {
-        house.post("/v1/images/generations", r#"{"prompt": "x"}"#).await.expect(200);
+        house
+            .post("/v1/images/generations", r#"{"prompt": "x", "cache": "off"}"#)
+            .await
+            .expect(200);
     }
     let page = house.operate(Method::GET, "/admin/v1/ledger?limit=3", "").await.expect(200);
     let cursor = page["next_cursor"].as_str().unwrap();

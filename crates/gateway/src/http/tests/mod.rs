@@ -32,11 +32,12 @@ use actix_web::{
 };
 use bytes::Bytes;
 use coordination::memory::{
-    MemoryBreakers, MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas, MemoryTurns,
+    MemoryBreakers, MemoryCache, MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas,
+    MemorySingleFlight, MemoryTurns,
 };
 use engine::{
-    Account, Alias, Engine, Market, OpenAccount, Parts, Refusal, Retention, Scope, Settings,
-    Vendor,
+    Account, Alias, CacheSettings, Engine, Market, OpenAccount, Parts, Refusal, Retention, Scope,
+    Settings, Variants, Vendor,
     keys::{Actor, NewKey, NewTeam},
 };
 use provider::{Clock, Entropy, Kind, ManualClock, Provider, Timestamp};
@@ -95,6 +96,8 @@ impl House {
                 coordination::BreakerRule::USUAL,
             )),
             equals: Arc::new(MemoryFingerprints::default()),
+            cache: Arc::new(MemoryCache::new(Arc::new(clock.clone()), 1 << 20, None)),
+            single: Arc::new(MemorySingleFlight::default()),
             store: assets::Store::folder(&folder.path().join("assets"), false).unwrap(),
             fetcher: assets::Fetcher::new(
                 resolver,
@@ -119,6 +122,13 @@ impl House {
                 public_url: "http://atelier.test".to_owned(),
                 alone: true,
                 retention: Retention { prompts: None, records: None, audit: None },
+                cache: CacheSettings {
+                    enabled: true,
+                    ttl: Duration::from_secs(24 * 3600),
+                    global: false,
+                    variants: Variants::Reuse,
+                    similar: None,
+                },
             },
         };
         let engine = Engine::open(parts).await.unwrap();
@@ -245,9 +255,9 @@ fn market() -> Market {
     let accounts = vec![Arc::new(account)];
     let vendor = Vendor::new("painter", adapter, accounts, true);
     let candidates = vec!["painter/oil".to_owned()];
-    let alias = Alias { name: "photo".to_owned(), kind: Kind::Image, candidates };
+    let alias = Alias { name: "photo".to_owned(), kind: Kind::Image, candidates, variants: None };
     let candidates = vec!["painter/film".to_owned()];
-    let clip = Alias { name: "clip".to_owned(), kind: Kind::Video, candidates };
+    let clip = Alias { name: "clip".to_owned(), kind: Kind::Video, candidates, variants: None };
     let defaults = [(Kind::Image, "photo"), (Kind::Video, "clip")];
     let defaults = defaults.map(|(kind, name)| (kind, name.to_owned()));
     Market::new(vec![vendor], vec![alias, clip], BTreeMap::from(defaults))

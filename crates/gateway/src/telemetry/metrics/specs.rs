@@ -28,6 +28,11 @@ pub(super) const GENERATIONS: Spec = (
     "Generations that became final.",
     &["kind", "provider", "model", "status"],
 );
+pub(super) const CACHE_REQUESTS: Spec = (
+    "atelier_cache_requests_total",
+    "Generations that became final, by what the cache had to do with them.",
+    &["result"],
+);
 pub(super) const ATTEMPTS: Spec = (
     "atelier_attempts_total",
     "Attempts at providers' accounts.",

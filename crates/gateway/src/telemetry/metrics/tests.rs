@@ -53,6 +53,8 @@ fn generation(attempts: Vec<Attempt>) -> Generation {
         attempts,
         error: None,
         metadata: BTreeMap::new(),
+        cache: CacheResult::Miss,
+        source: None,
     }
 }
 
@@ -122,6 +124,12 @@ fn the_contracts_names_are_rendered() {
     metrics.http("unmatched", "BREW", 404, Duration::from_millis(3));
     metrics.attempt("zekron", "main", "m", Outcome::Completed, Duration::from_secs(2));
     metrics.generation(&generation(vec![attempt(10, 60)]));
+    metrics.generation(&Generation {
+        provider: Some("zekron".to_owned()),
+        provider_model: Some("m".to_owned()),
+        cache: CacheResult::Coalesced,
+        ..generation(Vec::new())
+    });
     metrics.booked("team_1", "zekron", "zekron/m", MicroUsd::from_micros(26_700));
     metrics.booked("team_1", "zekron", "zekron/m", MicroUsd::from_micros(-1));
     metrics.balance("zekron", "main", MicroUsd::from_micros(9_973_300));
@@ -135,6 +143,9 @@ fn the_contracts_names_are_rendered() {
         r#"atelier_http_request_duration_seconds_count{route="/v1/models"} 1"#,
         "atelier_gateway_overhead_seconds_count 1",
         r#"atelier_generations_total{kind="image",model="zekron/m",provider="zekron",status="completed"} 1"#,
+        r#"atelier_generations_total{kind="image",model="zekron/m",provider="cache",status="completed"} 1"#,
+        r#"atelier_cache_requests_total{result="miss"} 1"#,
+        r#"atelier_cache_requests_total{result="coalesced"} 1"#,
         r#"atelier_attempts_total{account="main",outcome="completed",provider="zekron"} 1"#,
         r#"atelier_attempt_duration_seconds_count{model="zekron/m",provider="zekron"} 1"#,
         r#"atelier_spend_usd_total{model="zekron/m",provider="zekron",team="team_1"} 0.0267"#,

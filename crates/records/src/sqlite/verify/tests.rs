@@ -8,8 +8,8 @@ use tempfile::TempDir;
 
 use super::super::{Durability, make, schema};
 use crate::{
-    Booking, Change, Check, EndAttempt, EndGeneration, NewAttempt, NewGeneration, Outcome,
-    OutputRecord, Purse, Reserve, Span, Status,
+    Booking, CacheResult, Change, Check, EndAttempt, EndGeneration, NewAttempt, NewGeneration,
+    Outcome, OutputRecord, Purse, Reserve, Span, Status,
 };
 
 const fn at(millis: i64) -> Timestamp {
@@ -39,6 +39,8 @@ fn accept(id: &str) -> Change {
         worker: "wrk_1".to_owned(),
         reserve: Reserve { amount: MicroUsd::from_micros(90), outputs: 1 },
         checks: checks(),
+        cache: CacheResult::Miss,
+        source: None,
     }))
 }
 
@@ -81,6 +83,7 @@ fn end(generation: &str) -> Change {
         adjustments: BTreeMap::new(),
         error: None,
         at: at(6),
+        source: None,
     }))
 }
 
