@@ -1,11 +1,12 @@
 #!/bin/sh
 # The whole, measured: what a request through the gateway costs beside an nginx proxy, how fast the
-# gateway starts and how much memory it takes (bench-results/proxy.{md,json}); and what it costs to keep
+# gateway starts and how much memory it takes (bench-results/proxy.{md,json}); what an answer from the cache
+# costs, beside nginx serving the same bytes from a file (bench-results/hits.{md,json}); and what it costs to keep
 # 2,000 generations open at a vendor that takes a minute for each (bench-results/queue.{md,json}).
 #
 #   tests/bench/run.sh          figures (some minutes; leave the machine alone meanwhile)
 #   tests/bench/run.sh quick    a tenth of the work, to see that it runs
-#   tests/bench/run.sh queue    only the latter (about 5 minutes); or proxy, only the former; goes with quick
+#   tests/bench/run.sh queue    only the last (about 5 minutes); or proxy, or hits; goes with quick
 set -eu
 cd "$(dirname "$0")/../.."
 

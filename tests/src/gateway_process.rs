@@ -16,7 +16,8 @@ use crate::{Client, Team, VENDOR_KEY, Vendor, until};
 /// The operator's key in [`config`].
 pub const ADMIN_KEY: &str = "operators-own-key-8d6f2b";
 
-/// A configuration for tests: this vendor, limits out of the way, any port. `change` is laid over it.
+/// A configuration for tests: this vendor, limits out of the way, any port, and every request paid for,
+/// however often it is the same. `change` is laid over it.
 pub fn config(vendor: &Vendor, change: &Value) -> Value {
     config_at(&vendor.url(), change)
 }
@@ -40,6 +41,7 @@ pub(crate) fn config_of(providers: &Value, change: &Value) -> Value {
         "server": { "listen": "127.0.0.1:0", "shutdown_grace": "1s" },
         "admin": { "key": ADMIN_KEY },
         "storage": { "durability": "process" },
+        "cache": { "enabled": false },
         "providers": providers,
     });
     merge(&mut config, change);

@@ -105,6 +105,7 @@ fn market(queue: &Queue, paid: &Vendor, clock: &Arc<dyn Clock>) -> Market {
         name: name.to_owned(),
         kind: Kind::Image,
         candidates: vec!["zsky/image".to_owned(), paid.to_owned()],
+        variants: None,
     };
     let aliases =
         vec![alias("draft", "zekron/zekron-flash"), alias("photo", "zekron/zekron-image-1")];

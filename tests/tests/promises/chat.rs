@@ -28,6 +28,11 @@ impl Deref for Talkers {
 
 impl Talkers {
     pub(crate) async fn start() -> Self {
+        Self::start_with(&json!({})).await
+    }
+
+    /// The same with more of a configuration.
+    pub(crate) async fn start_with(more: &Value) -> Self {
         let vendor = Studio::start(quick_studio()).await;
         let alias = |kind: &str, model: &str| json!({ "kind": kind, "candidates": [model] });
         let models = json!({
@@ -36,7 +41,11 @@ impl Talkers {
             "voice": alias("speech", "generor/30004"),
             "default": { "text": "words", "vision": "eyes", "speech": "voice" },
         });
-        let config = vendor.config_at(&vendor.url(), json!({}), &json!({ "models": models }));
+        let mut change = json!({ "models": models });
+        if let (Some(change), Some(more)) = (change.as_object_mut(), more.as_object()) {
+            change.extend(more.clone());
+        }
+        let config = vendor.config_at(&vendor.url(), json!({}), &change);
         let gateway = run().gateway(&config).await;
         Self { gateway, vendor }
     }

@@ -13,6 +13,7 @@ mod backup;
 mod bad_input;
 mod budget_rush;
 mod budgets;
+mod cache;
 mod chat;
 mod disconnect;
 mod first_light;

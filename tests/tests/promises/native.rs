@@ -42,7 +42,7 @@ async fn a_post_answers_at_once_or_waits_as_preferred() {
 
 #[tokio::test]
 async fn a_generation_tells_all_about_itself() {
-    let (vendor, gateway) = house(json!({})).await;
+    let (vendor, gateway) = house(json!({ "cache": { "enabled": true } })).await;
     let team = gateway.team("a").await;
     let mut body = image("all about it");
     body["metadata"] = json!({ "order": "42" });

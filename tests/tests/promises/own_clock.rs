@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use coordination::memory::{
-    MemoryBreakers, MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas, MemoryTurns,
+    MemoryBreakers, MemoryCache, MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas,
+    MemorySingleFlight, MemoryTurns,
 };
 use engine::{Account, Caller, Engine, Generation, Key, Market, Parts, Scope, Status, Team};
 use provider::{Clock, Entropy, ManualClock, Timestamp};
@@ -85,6 +86,8 @@ impl OwnClock {
                 coordination::BreakerRule::USUAL,
             )),
             equals: Arc::new(MemoryFingerprints::default()),
+            cache: Arc::new(MemoryCache::new(Arc::clone(&timer), 1 << 20, None)),
+            single: Arc::new(MemorySingleFlight::default()),
             store: assets::Store::folder(&folder.path().join("assets"), false).expect("a store"),
             fetcher: assets::Fetcher::new(
                 Arc::new(assets::SystemResolver),
@@ -109,6 +112,13 @@ impl OwnClock {
                 public_url: "http://127.0.0.1:1".to_owned(),
                 alone: true,
                 retention: engine::Retention::default(),
+                cache: engine::CacheSettings {
+                    enabled: false,
+                    ttl: Duration::from_secs(3600),
+                    global: false,
+                    variants: engine::Variants::Reuse,
+                    similar: None,
+                },
             },
         };
         let engine = Engine::open(parts).await.expect("the engine opens");

@@ -22,7 +22,7 @@ pub(crate) struct Target {
     pub(crate) url: String,
     pub(crate) path: &'static str,
     pub(crate) key: String,
-    /// The body; `PROMPT` becomes the prompt.
+    /// The body; `PROMPT` becomes the prompt. An empty one asks with `GET`.
     pub(crate) body: &'static str,
     /// Told apart by this, no two prompts of a run are the same.
     pub(crate) name: String,
@@ -130,7 +130,10 @@ impl Connection {
         let target = &self.target;
         let number = target.asked.fetch_add(1, Ordering::Relaxed);
         let prompt = format!("{} number {number:06}", target.name);
-        let request = Request::post(target.path)
+        let method = if target.body.is_empty() { "GET" } else { "POST" };
+        let request = Request::builder()
+            .method(method)
+            .uri(target.path)
             .header("host", "bench")
             .header("authorization", format!("Bearer {}", target.key))
             .header("content-type", "application/json")

@@ -11,11 +11,14 @@
 //! And what it costs to keep thousands of generations open whose clips a vendor takes minutes to make:
 //! see [`queue`].
 //!
-//! `load ATELIER NGINX OUT [quick] [proxy | queue]` writes `proxy.md` and `queue.md` into `OUT`, each
-//! with a `.json` beside it; only one of them where it is named.
+//! And what an answer from the cache costs: see [`hits`].
+//!
+//! `load ATELIER NGINX OUT [quick] [proxy | hits | queue]` writes `proxy.md`, `hits.md` and `queue.md` into
+//! `OUT`, each with a `.json` beside it; only one of them where it is named.
 
 mod callers;
 mod footprint;
+mod hits;
 mod nginx;
 mod process;
 mod proxy;
@@ -74,14 +77,14 @@ fn main() -> ExitCode {
 
 fn setup() -> Result<Setup> {
     let mut arguments = env::args_os().skip(1).map(PathBuf::from);
-    let usage = "usage: load ATELIER NGINX OUT [quick] [proxy | queue]";
+    let usage = "usage: load ATELIER NGINX OUT [quick] [proxy | hits | queue]";
     let mut next = || arguments.next().ok_or(usage);
     let (atelier, nginx, out) = (next()?, next()?, next()?);
     let (mut quick, mut part) = (false, None);
     for word in arguments {
         match word.to_str() {
             Some("quick") => quick = true,
-            Some(name @ ("proxy" | "queue")) => part = Some(name.to_owned()),
+            Some(name @ ("proxy" | "hits" | "queue")) => part = Some(name.to_owned()),
             _ => return Err(usage.into()),
         }
     }
@@ -97,6 +100,9 @@ async fn run(setup: &Setup) -> Result<()> {
     let mut folders = Vec::new();
     if setup.wants("proxy") {
         proxies(setup, &mut folders).await?;
+    }
+    if setup.wants("hits") {
+        hits::run(setup, &mut folders).await?;
     }
     if setup.wants("queue") {
         queue::run(setup, &mut folders).await?;

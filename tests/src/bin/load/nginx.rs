@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::Stdio,
     time::{Duration, Instant},
@@ -60,6 +61,15 @@ impl Nginx {
         Ok(nginx)
     }
 
+    /// A file that it serves under `/files/`.
+    pub(crate) fn keep(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let folder = self.folder.path().join("files");
+        fs::create_dir_all(&folder)?;
+        // Started by root its workers are nobody, and the folder is its owner's.
+        fs::set_permissions(self.folder.path(), fs::Permissions::from_mode(0o755))?;
+        Ok(fs::write(folder.join(name), bytes)?)
+    }
+
     /// Ends it with its workers, and hands its folder over.
     pub(crate) async fn stop(mut self) -> Result<TempDir> {
         if let Some(pid) = self.child.id() {
@@ -90,6 +100,10 @@ http {{
   upstream vendor {{ server {upstream}; keepalive 64; keepalive_requests 1000000; }}
   server {{
     listen 127.0.0.1:{port};
+    location /files/ {{
+      root {folder};
+      sendfile on;
+    }}
     location / {{
       proxy_pass http://vendor;
       proxy_http_version 1.1;

@@ -107,6 +107,8 @@ pub(crate) async fn start_gateway(setup: &Setup, upstream: &Upstream, durability
     let account = json!({ "key": GATEWAYS_KEY, "limits": limits });
     let change = json!({
         "storage": { "durability": durability },
+        // As it is by default.
+        "cache": { "enabled": true },
         "providers": { "zekron": { "accounts": { "main": account } } },
     });
     run(&setup.atelier).gateway(&config_at(&upstream.url, &change)).await

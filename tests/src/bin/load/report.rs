@@ -109,14 +109,14 @@ fn numbers(setup: &Setup, footprint: &Footprint, cells: &[Cell]) -> Value {
     })
 }
 
-fn to_u64(number: u128) -> u64 {
+pub(crate) fn to_u64(number: u128) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 
-fn hundredths(number: u128) -> String {
+pub(crate) fn hundredths(number: u128) -> String {
     format!("{}.{:02}", number / 100, number % 100)
 }
 
-fn millis(span: Duration) -> String {
+pub(crate) fn millis(span: Duration) -> String {
     hundredths(span.as_micros() / 10)
 }

@@ -135,6 +135,7 @@ fn administration() -> Vec<Entry> {
         ("POST", "/admin/v1/accounts/{id}/rotate", operators(Thing::Account)),
         ("GET", "/admin/v1/models", operators(Thing::Account)),
         ("GET", "/admin/v1/routing", operators(Thing::Account)),
+        ("DELETE", "/admin/v1/cache", operators(Thing::Team)),
         ("GET", "/admin/v1/ledger", operators(Thing::Team)),
         ("GET", "/admin/v1/ledger/verify", operators(Thing::Team)),
         ("GET", "/admin/v1/ledger/reconciliation", operators(Thing::Account)),
