@@ -6,7 +6,8 @@
 //! it can be revoked.
 //!
 //! # What is promised
-//! An entry is never given after its moment, nor after it was removed. It may be gone at any time before: a
+//! An entry is never given after its moment, nor after it was removed; nor is one kept that was asked for before
+//! a revocation that means it, so that work in flight does not bring back what was just revoked. It may be gone at any time before: a
 //! cache is a bounded memory, and whoever asks can do without.
 
 use std::{fmt, sync::Arc};
@@ -22,6 +23,8 @@ pub type CacheKey = [u8; 32];
 pub struct Entry {
     /// By which words it can be revoked.
     pub labels: Labels,
+    /// When it was asked for: what was revoked since then is not kept.
+    pub asked_at: Timestamp,
     /// When it was made.
     pub made_at: Timestamp,
     /// It is not given at this moment or later.
@@ -107,12 +110,13 @@ pub trait Cache: Send + Sync + fmt::Debug {
     /// thousandths. Of equally near ones the newest.
     async fn nearest(&self, kin: &Kin, least: u32) -> Option<(CacheKey, Arc<Entry>)>;
 
-    /// Keeps an answer; it takes the place of the one that was there.
+    /// Keeps an answer, unless it was revoked while it was made; it takes the place of the one that was
+    /// there.
     async fn put(&self, key: CacheKey, entry: Entry);
 
     /// Forgets the answer under this key.
     async fn remove(&self, key: &CacheKey);
 
-    /// Forgets what was revoked, and says how many there were.
+    /// Forgets what was revoked, and says how many there were. What is being made now will not be kept.
     async fn purge(&self, what: &Purge) -> u64;
 }

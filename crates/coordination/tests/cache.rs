@@ -27,6 +27,7 @@ fn entry(clock: &ManualClock, n: u32) -> Entry {
             asked_with: "atl_abcdefgh".into(),
             models: ["photo".into(), "zekron/zekron-image-1".into()].into(),
         },
+        asked_at: clock.now(),
         made_at: clock.now(),
         until: clock.now().plus(Duration::from_secs(86_400)),
         body: format!("{{\"generation\":\"gen_{n}\",\"outputs\":\"{}\"}}", "x".repeat(250)).into(),

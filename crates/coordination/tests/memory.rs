@@ -132,6 +132,7 @@ checks! {
     }
     cache(cache()) {
         answers_are_kept(cache, clock);
+        what_is_revoked_does_not_come_back(cache, clock);
         answers_end_with_their_moment(cache, clock);
         idle_answers_are_forgotten(cache, clock);
         answers_are_revoked(cache, clock);

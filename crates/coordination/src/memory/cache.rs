@@ -10,6 +10,7 @@ use std::{
 };
 
 use moka::{ops::compute::Op, policy::EvictionPolicy, sync::Cache as Weighed};
+use parking_lot::RwLock;
 use provider::{Clock, Timestamp};
 
 use crate::{Cache, CacheKey, Entry, Kin, Purge};
@@ -18,6 +19,8 @@ use crate::{Cache, CacheKey, Entry, Kin, Purge};
 const OVERHEAD: usize = 1024;
 /// The part of the memory that signatures of nearly equal requests may take, one of so many.
 const KIN_PART: u64 = 8;
+/// Work is over at the latest after so long: then nothing can bring back what was revoked before.
+const WORK_AT_MOST: Duration = Duration::from_secs(24 * 60 * 60);
 /// So many answers of one group are compared; past it the oldest is forgotten there.
 const GROUP: usize = 256;
 
@@ -27,6 +30,9 @@ pub struct MemoryCache {
     idle: Option<Duration>,
     entries: Weighed<CacheKey, Arc<Kept>>,
     groups: Weighed<CacheKey, Group>,
+    /// What was revoked lately, and when. Whoever puts something in reads it meanwhile, so that nothing
+    /// slips in between a revocation's note and its search.
+    revoked: RwLock<Vec<(Timestamp, Purge)>>,
 }
 
 /// The answers of a group by their signatures, oldest first.
@@ -80,6 +86,7 @@ impl MemoryCache {
                 .max_capacity(for_kin)
                 .weigher(|_, group| group_weight(group))
                 .build(),
+            revoked: RwLock::default(),
         }
     }
 
@@ -142,6 +149,11 @@ impl Cache for MemoryCache {
     }
 
     async fn put(&self, key: CacheKey, entry: Entry) {
+        let revoked = self.revoked.read();
+        let since = |at: Timestamp| entry.asked_at <= at;
+        if revoked.iter().any(|(at, what)| since(*at) && what.fits(&key, &entry)) {
+            return;
+        }
         if let Some(kin) = &entry.kin {
             self.join_group(key, kin);
         }
@@ -154,6 +166,12 @@ impl Cache for MemoryCache {
     }
 
     async fn purge(&self, what: &Purge) -> u64 {
+        let now = self.clock.now();
+        {
+            let mut revoked = self.revoked.write();
+            revoked.retain(|(at, other)| now.since(*at) < WORK_AT_MOST && other != what);
+            revoked.push((now, what.clone()));
+        }
         let meant = self.entries.iter().filter(|(key, kept)| what.fits(key, &kept.entry));
         let keys: Vec<Arc<CacheKey>> = meant.map(|(key, _)| key).collect();
         let removed = keys.iter().filter_map(|key| self.entries.remove(&**key)).count();

@@ -19,6 +19,7 @@ fn entry(clock: &ManualClock, body: &'static str) -> Entry {
             asked_with: "atl_abcd".into(),
             models: ["photo".into(), "zekron/image-1".into()].into(),
         },
+        asked_at: now,
         made_at: now,
         until: now.plus(Duration::from_secs(1800)),
         body: body.into(),
@@ -71,7 +72,7 @@ pub async fn idle_answers_are_forgotten(cache: &dyn Cache, clock: &ManualClock) 
 /// Answers are revoked by whose they are, what made them, and the beginning of either key; of several
 /// words all must fit.
 pub async fn answers_are_revoked(cache: &dyn Cache, clock: &ManualClock) {
-    let other = Entry {
+    let other = || Entry {
         labels: Labels {
             team: "team_2".into(),
             asked_with: "atl_wxyz".into(),
@@ -99,12 +100,30 @@ pub async fn answers_are_revoked(cache: &dyn Cache, clock: &ManualClock) {
         (Purge::default(), (false, false)),
     ] {
         cache.put(key(1), entry(clock, "one team's")).await;
-        cache.put(key(2), other.clone()).await;
+        cache.put(key(2), other()).await;
         let gone = u64::from(!left.0) + u64::from(!left.1);
         assert_eq!(cache.purge(&what).await, gone, "{what:?}");
         let there = (body(cache, 1).await.is_some(), body(cache, 2).await.is_some());
         assert_eq!(there, left, "{what:?}");
+        // The next ones are asked for after it.
+        clock.advance(Duration::from_millis(1));
     }
+}
+
+/// What was asked for before a revocation that means it, and is ready after it, is not kept.
+pub async fn what_is_revoked_does_not_come_back(cache: &dyn Cache, clock: &ManualClock) {
+    let in_flight = entry(clock, "asked for before");
+    clock.advance(Duration::from_secs(60));
+    let of = |team: &str| Purge { team: Some(team.to_owned()), ..Purge::default() };
+    assert_eq!(cache.purge(&of("team_2")).await, 0);
+    cache.put(key(1), in_flight.clone()).await;
+    assert!(cache.get(&key(1)).await.is_some(), "another team's was revoked");
+    assert_eq!(cache.purge(&of("team_1")).await, 1);
+    clock.advance(Duration::from_secs(60));
+    cache.put(key(1), in_flight).await;
+    assert!(cache.get(&key(1)).await.is_none());
+    cache.put(key(1), entry(clock, "asked for after")).await;
+    assert_eq!(body(cache, 1).await.as_deref(), Some("asked for after"));
 }
 
 /// Of one group the nearest is found that is near enough, the newest of equal ones, and none that is gone.

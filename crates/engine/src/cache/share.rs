@@ -116,6 +116,7 @@ impl Journey {
                 asked_with: asked_with.into(),
                 models: models.collect(),
             },
+            asked_at: self.flight.now().created_at,
             made_at: now,
             until: made.until(now.plus(self.engine.settings().cache.ttl)),
             body,
