@@ -103,17 +103,33 @@ impl Serialize for MicroUsd {
 impl<'de> Deserialize<'de> for MicroUsd {
     /// Takes a decimal string or a JSON number: vendors send both.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Raw {
-            Number(serde_json::Number),
-            Text(String),
-        }
-        let text = match Raw::deserialize(deserializer)? {
-            Raw::Number(number) => number.to_string(),
-            Raw::Text(text) => text,
-        };
-        text.parse().map_err(de::Error::custom)
+        deserializer.deserialize_any(Amount)
+    }
+}
+
+struct Amount;
+
+impl de::Visitor<'_> for Amount {
+    type Value = MicroUsd;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an amount of money, as a number or a decimal text")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<MicroUsd, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<MicroUsd, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<MicroUsd, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<MicroUsd, E> {
+        self.visit_str(&number.to_string())
     }
 }
 
