@@ -21,5 +21,5 @@ if ! nginx=$(PATH="$PATH:/usr/sbin" command -v nginx); then
   nginx=$(PATH="$PATH:/usr/sbin" command -v nginx)
 fi
 
-cargo build --release --quiet --package gateway --package tests --bins
+cargo build --release --quiet --package gateway --package tests --bin atelier --bin load
 exec target/release/load target/release/atelier "$nginx" bench-results "$@"

@@ -251,20 +251,22 @@ fn in_one_commit_a_bad_list_leaves_nothing_and_spoils_nothing() {
     let path = folder.path().join("atelier.db");
     let conn = schema::open(&path, Durability::Process).unwrap();
     let rows = || conn.query_row("SELECT count(*) FROM calls", [], |row| row.get::<_, i64>(0));
-    let lists = vec![
-        vec![bad()],
-        vec![call(1), call(2)],
-        vec![call(3), call(4), bad()],
-        vec![call(5)],
-        vec![call(6), bad(), call(7)],
-    ];
-    let results = commit(&conn, &jobs(lists)).unwrap();
-    assert_eq!(told(&results), [false, true, false, true, false]);
-    assert_eq!(rows().unwrap(), 3);
-    // Alone there is no savepoint; nothing may stay either.
-    let results = commit(&conn, &jobs(vec![vec![call(8), bad()]])).unwrap();
-    assert_eq!((told(&results), rows().unwrap()), (vec![false], 3));
-    assert!(conn.is_autocommit());
+    for (careful, there) in [(false, 3), (true, 6)] {
+        let lists = vec![
+            vec![bad()],
+            vec![call(1), call(2)],
+            vec![call(3), call(4), bad()],
+            vec![call(5)],
+            vec![call(6), bad(), call(7)],
+        ];
+        let results = commit(&conn, &jobs(lists), careful).unwrap();
+        assert_eq!(told(&results), [false, true, false, true, false]);
+        assert_eq!(rows().unwrap(), there);
+        // Alone there is no savepoint; nothing may stay either.
+        let results = commit(&conn, &jobs(vec![vec![call(8), bad()]]), careful).unwrap();
+        assert_eq!((told(&results), rows().unwrap()), (vec![false], there));
+        assert!(conn.is_autocommit());
+    }
 }
 
 #[test]
@@ -277,9 +279,9 @@ fn a_failed_commit_is_every_jobs_answer_and_leaves_the_connection_free() {
          CREATE TRIGGER sabotage AFTER INSERT ON calls BEGIN INSERT INTO late VALUES ('x'); END;",
     )
     .unwrap();
-    assert!(commit(&conn, &jobs(vec![vec![call(1)], vec![call(2)]])).is_err());
+    assert!(commit(&conn, &jobs(vec![vec![call(1)], vec![call(2)]]), false).is_err());
     conn.execute_batch("DROP TRIGGER sabotage").unwrap();
-    assert_eq!(told(&commit(&conn, &jobs(vec![vec![call(3)]])).unwrap()), [true]);
+    assert_eq!(told(&commit(&conn, &jobs(vec![vec![call(3)]]), false).unwrap()), [true]);
     let rows: i64 = conn.query_row("SELECT count(*) FROM calls", [], |row| row.get(0)).unwrap();
     assert_eq!(rows, 1);
 }
@@ -320,11 +322,11 @@ async fn a_batch_that_the_disk_refuses_fails_whole() {
     let conn = schema::open(&path, Durability::Process).unwrap();
     conn.pragma_update_and_check(None, "max_page_count", 100, |_| Ok(())).unwrap();
     let huge = vec![accept("gen_1", "x".repeat(2_000_000))];
-    let results = commit(&conn, &jobs(vec![vec![call(1)], huge, vec![call(2)]]));
+    let results = commit(&conn, &jobs(vec![vec![call(1)], huge, vec![call(2)]]), false);
     // Whether the disk's refusal ended the transaction or only the list, what was answered holds.
     let answered = results.as_deref().map_or(0, |each| told(each).iter().filter(|ok| **ok).count());
     let rows: i64 = conn.query_row("SELECT count(*) FROM calls", [], |row| row.get(0)).unwrap();
     assert_eq!(usize::try_from(rows).unwrap(), answered);
     assert!(conn.is_autocommit());
-    assert_eq!(told(&commit(&conn, &jobs(vec![vec![call(3)]])).unwrap()), [true]);
+    assert_eq!(told(&commit(&conn, &jobs(vec![vec![call(3)]]), false).unwrap()), [true]);
 }

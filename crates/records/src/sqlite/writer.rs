@@ -5,6 +5,9 @@
 //! transaction of some tens of microseconds to another thread and waiting for its word would cost as
 //! much again. Where commits follow each other closely the queue is better: it shares them, unless all of
 //! them are one generation's: then there is nobody to share with.
+//!
+//! A list that is a whole generation (an answer from the cache) is made without a pause, so that nobody sees
+//! how many others a thread is about to make. Such a list steps aside once: whoever else is ready comes as far.
 
 use std::{
     sync::{
@@ -36,9 +39,6 @@ pub(super) struct Job {
     pub(super) answer: Option<oneshot::Sender<Result<()>>>,
 }
 
-/// So many are worth a commit without waiting for more.
-const ENOUGH: usize = 8;
-
 /// The handle to the writing thread. Dropping it waits until everything queued is written.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -47,6 +47,8 @@ pub(super) struct Writer {
     inline: bool,
     /// Generations under way, as far as these changes tell; nothing but speed depends on it.
     under_way: AtomicUsize,
+    /// Whole generations that have stepped aside.
+    aside: AtomicUsize,
     /// Lists that were queued and are not committed: those that the thread has taken out too.
     waiting: Arc<AtomicUsize>,
     queue: Option<mpsc::Sender<Job>>,
@@ -60,11 +62,29 @@ fn is_free(changes: &[Change]) -> bool {
     matches!(changes.first(), Some(Change::Answer(_)))
 }
 
+/// One that is counted until it is dropped.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(all: &'a AtomicUsize) -> Self {
+        all.fetch_add(1, Ordering::Relaxed);
+        Self(all)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// The connection, and when it last ended a commit.
 #[derive(Debug)]
 struct Shared {
     conn: Connection,
     quiet_since: Instant,
+    /// Whether one of the last commit's lists was refused.
+    careful: bool,
     /// Whether a commit waits for the disk.
     waits: bool,
 }
@@ -75,7 +95,8 @@ impl Shared {
         if free {
             self.synchronous("normal")?;
         }
-        let done = commit(&self.conn, batch);
+        let done = commit(&self.conn, batch, self.careful);
+        self.careful = done.as_ref().is_ok_and(|each| each.iter().any(Result::is_err));
         if free {
             self.synchronous("full")?;
         }
@@ -92,11 +113,14 @@ impl Shared {
 const QUIET: Duration = Duration::from_micros(400);
 /// When more are coming, a commit waits this long for them: two that share one cost half as much.
 const GATHER: Duration = Duration::from_micros(150);
+/// As long as they keep coming it waits again, so many times at most.
+const ROUNDS: usize = 8;
 
 impl Writer {
     pub(super) fn start(conn: Connection, inline: bool) -> Result<Self> {
         let waits = !inline;
-        let conn = Arc::new(Mutex::new(Shared { conn, quiet_since: Instant::now(), waits }));
+        let shared = Shared { conn, quiet_since: Instant::now(), careful: false, waits };
+        let conn = Arc::new(Mutex::new(shared));
         let theirs = Arc::clone(&conn);
         let (queue, jobs) = mpsc::channel(QUEUE);
         let waiting = Arc::new(AtomicUsize::new(0));
@@ -106,14 +130,17 @@ impl Writer {
             .spawn(move || work(&theirs, jobs, &left))
             .map_err(|error| Error::Storage(format!("no thread to write: {error}")))?;
         let under_way = AtomicUsize::new(0);
-        Ok(Self { conn, inline, under_way, waiting, queue: Some(queue), thread: Some(thread) })
+        let aside = AtomicUsize::new(0);
+        let (queue, thread) = (Some(queue), Some(thread));
+        Ok(Self { conn, inline, under_way, aside, waiting, queue, thread })
     }
 
     pub(super) async fn apply(&self, changes: Vec<Change>) -> Result<()> {
         let begin = count(&changes, |change| matches!(change, Change::Accept(_)));
         let end = count(&changes, |change| matches!(change, Change::EndGeneration(_)));
         let others = self.under_way.fetch_add(begin, Ordering::Relaxed) + begin;
-        let done = self.hand_over(changes, others <= 1).await;
+        let alone = if is_free(&changes) { self.step_aside().await } else { others <= 1 };
+        let done = self.hand_over(changes, alone).await;
         // What was refused never began, and one from before a restart was not counted when it did.
         let gone = if done.is_ok() { end } else { begin };
         let less = |now: usize| Some(now.saturating_sub(gone));
@@ -121,7 +148,14 @@ impl Writer {
         done
     }
 
-    /// `alone`: no other generation is under way whose changes could share a commit with these.
+    /// Lets others that are ready come as far; whether nobody did.
+    async fn step_aside(&self) -> bool {
+        let aside = Counted::new(&self.aside);
+        tokio::task::yield_now().await;
+        aside.0.load(Ordering::Relaxed) <= 1
+    }
+
+    /// `alone`: nobody else is under way whose changes could share a commit with these.
     async fn hand_over(&self, changes: Vec<Change>, alone: bool) -> Result<()> {
         let changes = match self.at_once(changes, alone) {
             Ok(result) => return result,
@@ -185,8 +219,8 @@ fn work(shared: &Mutex<Shared>, mut jobs: mpsc::Receiver<Job>, waiting: &AtomicU
     while let Some(first) = jobs.blocking_recv() {
         batch.push(first);
         let busy = shared.lock().quiet_since.elapsed() < QUIET;
-        if busy && jobs.len() < ENOUGH {
-            thread::sleep(GATHER);
+        if busy {
+            gather(&jobs);
         }
         while batch.len() < BATCH
             && let Ok(next) = jobs.try_recv()
@@ -205,6 +239,19 @@ fn work(shared: &Mutex<Shared>, mut jobs: mpsc::Receiver<Job>, waiting: &AtomicU
     }
 }
 
+/// Waits for those that are coming.
+fn gather(jobs: &mpsc::Receiver<Job>) {
+    let mut there = jobs.len();
+    for _ in 0..ROUNDS {
+        thread::sleep(GATHER);
+        let now = jobs.len();
+        if now == there || now >= BATCH {
+            return;
+        }
+        there = now;
+    }
+}
+
 fn answer(job: Job, result: Result<()>) {
     match (job.answer, result) {
         // Whoever asked may have gone; the change stands all the same.
@@ -216,9 +263,11 @@ fn answer(job: Job, result: Result<()>) {
 
 /// Commits a batch. An error of the whole means that nothing of it was written; otherwise every job
 /// has a result of its own.
-pub(super) fn commit(conn: &Connection, batch: &[Job]) -> Result<Vec<Result<()>>> {
+pub(super) fn commit(conn: &Connection, batch: &[Job], careful: bool) -> Result<Vec<Result<()>>> {
     run(conn, "BEGIN IMMEDIATE", [])?;
-    let done = apply_each(conn, batch).and_then(|results| {
+    let apart = careful && batch.len() > 1;
+    let applied = if apart { apply_apart(conn, batch) } else { apply_each(conn, batch) };
+    let done = applied.and_then(|results| {
         let nothing = results.iter().all(Result::is_err);
         run(conn, if nothing { "ROLLBACK" } else { "COMMIT" }, [])?;
         Ok(results)
@@ -234,14 +283,32 @@ pub(super) fn commit(conn: &Connection, batch: &[Job]) -> Result<Vec<Result<()>>
 }
 
 /// Applies every job of a batch; one that fails leaves nothing behind and spoils no other.
+///
+/// A savepoint copies every page that its job is the first to change, and hardly any job fails: so a batch
+/// goes without, and once more with them where one did. Where one did a moment ago (a budget is exhausted,
+/// and everybody tries), savepoints come first.
 fn apply_each(conn: &Connection, batch: &[Job]) -> Result<Vec<Result<()>>> {
-    // Alone, a job needs no savepoint: the transaction itself is rolled back.
-    let shared = batch.len() > 1;
+    let mut all = batch.iter().flat_map(|job| &job.changes);
+    let Err(error) = all.try_for_each(|change| make(conn, change)) else {
+        return Ok(vec![Ok(()); batch.len()]);
+    };
+    if conn.is_autocommit() {
+        // A full or broken disk ends the whole transaction.
+        return Err(error);
+    }
+    if batch.len() == 1 {
+        return Ok(vec![Err(error)]);
+    }
+    run(conn, "ROLLBACK", [])?;
+    run(conn, "BEGIN IMMEDIATE", [])?;
+    apply_apart(conn, batch)
+}
+
+/// The same, each job in a savepoint of its own.
+fn apply_apart(conn: &Connection, batch: &[Job]) -> Result<Vec<Result<()>>> {
     let mut results = Vec::with_capacity(batch.len());
     for job in batch {
-        if shared {
-            run(conn, "SAVEPOINT job", [])?;
-        }
+        run(conn, "SAVEPOINT job", [])?;
         let result = job.changes.iter().try_for_each(|change| make(conn, change));
         if let Err(error) = &result
             && conn.is_autocommit()
@@ -249,12 +316,10 @@ fn apply_each(conn: &Connection, batch: &[Job]) -> Result<Vec<Result<()>>> {
             // A full or broken disk ends the whole transaction, the jobs before this one too.
             return Err(error.clone());
         }
-        if shared {
-            if result.is_err() {
-                run(conn, "ROLLBACK TO job", [])?;
-            }
-            run(conn, "RELEASE job", [])?;
+        if result.is_err() {
+            run(conn, "ROLLBACK TO job", [])?;
         }
+        run(conn, "RELEASE job", [])?;
         results.push(result);
     }
     Ok(results)
