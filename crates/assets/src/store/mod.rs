@@ -28,8 +28,8 @@ pub use sweep::Swept;
 pub use writer::{BlobWriter, INLINE_MAX};
 
 /// Parts in which larger blobs are written. Each costs one hand-over to a thread that may block, so
-/// few large ones cost least; this is the most that one writer keeps in memory.
-const FILE_PART: usize = 1024 * 1024;
+/// few large ones cost least; but this is what one writer keeps in memory, and many write at once.
+const FILE_PART: usize = 256 * 1024;
 /// S3 takes no smaller part, except the last.
 const REMOTE_PART: usize = 5 * 1024 * 1024;
 /// Ids are made here and elsewhere in the gateway; longer ones are not ours.
