@@ -129,6 +129,14 @@ impl Gateway {
         self.child.kill().await.expect("it can be killed");
     }
 
+    /// Stops it as an operator does, so that it keeps what it learned.
+    pub async fn stop(&mut self) {
+        let pid = self.pid().to_string();
+        let done = Command::new("kill").args(["-TERM", &pid]).status().await.expect("it runs");
+        assert!(done.success());
+        self.child.wait().await.expect("it ends");
+    }
+
     /// Kills it and hands its folder over.
     pub async fn end(mut self) -> TempDir {
         self.kill().await;

@@ -10,7 +10,7 @@ use provider::{Blame, Error, ErrorKind, Knowledge, Limits, Pace, Retry, Turn};
 use records::Change;
 use tokio::sync::Notify;
 
-use crate::{Engine, Vendor, prices};
+use crate::{Engine, Vendor};
 
 /// How often a vendor's adapter is asked what it wants, when nobody wakes us.
 const EVERY: Duration = Duration::from_secs(15);
@@ -151,9 +151,7 @@ fn document(vendor: &str) -> String {
 impl Engine {
     /// Writes what was learned since the last time.
     async fn keep_learned(&self) {
-        let drift = self.prices().to_keep();
-        let mut all: Vec<(String, String)> =
-            drift.map(|body| (prices::DOCUMENT.to_owned(), body)).into_iter().collect();
+        let mut all = self.prices().to_keep();
         for vendor in self.market().vendors() {
             let kept = vendor.adapter.knowledge().and_then(Knowledge::to_keep);
             all.extend(kept.map(|body| (document(&vendor.name), body)));
@@ -170,13 +168,7 @@ impl Engine {
 
     /// What earlier processes learned. Runs before anything is asked.
     pub(crate) async fn recall_learned(&self) -> records::Result<()> {
-        if let Some(kept) = self.records().document(prices::DOCUMENT).await? {
-            self.prices().recall(&kept);
-        }
-        for (model, ratio) in self.prices().ratios() {
-            let (provider, _) = model.split_once('/').unwrap_or((&model, ""));
-            self.observer().drift(provider, &model, ratio);
-        }
+        self.recall_prices().await?;
         for vendor in self.market().vendors() {
             let Some(knowledge) = vendor.adapter.knowledge() else { continue };
             if let Some(kept) = self.records().document(&document(&vendor.name)).await? {

@@ -34,7 +34,6 @@ impl Engine {
 
     /// One model, as it stands. No vendor is asked.
     pub async fn offer(&self, listing: Listing) -> Offer {
-        let name = listing.name();
         let now = self.clock().now();
         let accounts = listing.vendor.accounts();
         let holds: Vec<_> = accounts.iter().map(|a| self.health().hold(&a.id, now)).collect();
@@ -46,9 +45,8 @@ impl Engine {
             true => Some("the provider has no account".to_owned()),
             false => reason,
         };
-        let quote =
-            self.plain_quote(&listing).await.map(|quote| self.prices().correct(&name, quote));
-        Offer { quote, drift: self.prices().learned(&name), reason, listing }
+        let quote = self.plain_quote(&listing).await;
+        Offer { quote, drift: self.drift_of(&listing), reason, listing }
     }
 
     async fn plain_quote(&self, listing: &Listing) -> Option<Quote> {
@@ -56,12 +54,14 @@ impl Engine {
         let pace = AccountPace::new(self, &account).await;
         let call = provider::Call { pace: &NoTurns, ..pace.call() };
         let adapter = &listing.vendor.adapter;
-        let plain = adapter.quote(call, &plain_work(listing, 0)).await;
         // Some models need a picture or a clip, whichever: then the first of what they take.
-        match plain {
-            Ok(quote) => Some(quote),
-            Err(_) => adapter.quote(call, &plain_work(listing, 1)).await.ok(),
+        for inputs in [0, 1] {
+            let work = plain_work(listing, inputs);
+            if let Ok(quote) = adapter.quote(call, &work).await {
+                return Some(self.as_charged(listing, &account, &work, quote));
+            }
         }
+        None
     }
 }
 

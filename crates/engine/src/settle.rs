@@ -12,9 +12,9 @@ use crate::{
     Code,
     attempt::{Underway, Verdict},
     finish,
-    journey::{Made, failure},
+    journey::{Journey, Made, failure},
     keep::Kept,
-    plan::Step,
+    plan::{Step, work},
 };
 
 impl Underway {
@@ -223,14 +223,12 @@ impl Underway {
         }
     }
 
-    /// What the charge says of its vendor's estimates.
+    /// What the charge says of its vendor's prices.
     fn learn(&self, charge: &provider::Charge) {
-        let (true, Some(estimated)) = (charge.certain, charge.estimated) else { return };
-        let model = self.step().listing.name();
-        let engine = self.engine();
-        if let Some(learned) = engine.prices().learn(&model, estimated, charge.amount) {
-            engine.observer().drift(self.provider(), &model, learned.ratio);
-        }
+        let Journey { engine, request, kind, .. } = &*self.journey;
+        let listing = &self.step().listing;
+        let work = work(request, *kind, listing, self.count, Vec::new());
+        engine.learn_charge(listing, self.account(), &work, charge);
     }
 
     fn tell_balance(&self, balance: Option<MicroUsd>) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use provider::{Description, Limits, Provider};
 
-use crate::Credential;
+use crate::{Credential, Terms};
 
 /// One credential at one vendor.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct Account {
     pub key: Credential,
     /// The vendor's documented limits, with what the configuration overrides.
     pub limits: Limits,
+    /// What it pays, where it is not what the vendor's page says.
+    pub terms: Terms,
 }
 
 /// One vendor: its adapter and our accounts there.

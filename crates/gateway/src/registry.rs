@@ -10,7 +10,7 @@ mod tests;
 use std::{collections::BTreeMap, fmt, io, path::Path, sync::Arc};
 
 use engine::{Account, Alias, Code, Market, OpenAccount, Refusal, Vendor as MarketVendor};
-use provider::{Provider, SystemClock};
+use provider::{Model, Provider, SystemClock, Tariff};
 use secrecy::SecretString;
 use serde_json::Value;
 use simulated_vendors::{Placement, Running, Vendors, VendorsSettings};
@@ -111,7 +111,10 @@ pub(crate) fn market(
             }
         };
         match (given.vendor.build)(given, &base_url, Arc::clone(client)) {
-            Ok(adapter) => vendors.push(with_accounts(given, adapter, is_loopback(&base_url))),
+            Ok(adapter) => {
+                check_prices(given, &*adapter, &mut problems);
+                vendors.push(with_accounts(given, adapter, is_loopback(&base_url)));
+            }
             Err(wrong) => problems.add_option(wrong),
         }
     }
@@ -147,6 +150,35 @@ pub(crate) fn market(
     }
     problems.into_result()?;
     Ok(Market::new(vendors, aliases, config.models.defaults.clone()))
+}
+
+/// Whether the models that prices were agreed for are there, and are paid by the piece.
+fn check_prices(given: &ProviderConfig, adapter: &dyn Provider, problems: &mut Problems) {
+    let places = given.accounts.iter().map(|a| (format!("accounts.{}.", a.name), &a.prices));
+    for (place, terms) in std::iter::once((String::new(), &given.prices)).chain(places) {
+        for model in terms.models() {
+            if let Some(reason) = no_price(given, adapter, model) {
+                problems.add_price(given, &format!("{place}prices.{model}"), reason);
+            }
+        }
+    }
+}
+
+/// Why no price can be agreed for a model, if none can.
+fn no_price(given: &ProviderConfig, adapter: &dyn Provider, model: &str) -> Option<String> {
+    let description = adapter.describe();
+    match description.model(model) {
+        Some(Model { tariff: Tariff::Allowance { .. }, .. }) => {
+            Some("it is paid by an allowance: its price is the account's `plan`".to_owned())
+        }
+        Some(_) => None,
+        // A catalogue that nobody has read yet may have it.
+        None if adapter.knowledge().is_some() => None,
+        None => {
+            let known = description.models.iter().map(|model| &*model.name);
+            Some(crate::config::no_such_model(model, &given.name, model, known))
+        }
+    }
 }
 
 /// Whether a vendor runs on this machine.
@@ -197,6 +229,7 @@ fn opened(given: &ProviderConfig, account: &AccountConfig, adapter: &dyn Provide
         id: format!("{}/{}", given.name, account.name),
         key: account.key.clone().into(),
         limits: account.limits.over(adapter.limits(&account.name)),
+        terms: account.prices.clone().or(&given.prices),
     }
 }
 
@@ -232,6 +265,13 @@ impl OpenAccount for Opener {
         let adapter = (with.vendor.build)(&with, NOWHERE, Arc::clone(&self.client))
             .map_err(|wrong| refused(with.account_error(name, &wrong)))?;
         let account = with.accounts.first().ok_or_else(|| Refusal::internal(&"no account"))?;
+        let wrong = account.prices.models().find_map(|model| {
+            let reason = no_price(&with, &*adapter, model)?;
+            Some(AccountError { place: format!("prices.{model}"), reason })
+        });
+        if let Some(wrong) = wrong {
+            return Err(refused(wrong));
+        }
         Ok(opened(&with, account, &*adapter))
     }
 }

@@ -1,37 +1,14 @@
-//! What is to be expected of a charge before it is made: prices that grow with the prompt, ratios
-//! that nobody has seen yet, the part above a ceiling, and how often work is blocked.
+//! What is to be expected of a charge before it is made: ratios that nobody has seen yet, the part above
+//! a ceiling, and how often work is blocked.
 #![expect(
     clippy::float_arithmetic,
     reason = "expectations are statistics; money stays in integers"
 )]
 
-/// The published price counts as a charge for a prompt of so little of the full length (squared).
-const PUBLISHED_WEIGHT: f64 = 0.05;
 /// Two models of which nothing is known are added when the spread of ratios is taken.
 const UNKNOWN_MODELS: f64 = 2.0;
 /// Their spread, in logarithms: estimates are usually wrong by a factor of 1.6 either way.
 const UNKNOWN_SPREAD: f64 = 0.5;
-
-/// Prices that rise evenly with the prompt's length, from a known least one: by how much.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Rise {
-    lengths: f64,
-    products: f64,
-}
-
-impl Rise {
-    /// A charge came: `length` is the prompt's share of the full length (0 to 1), `above` what was
-    /// paid above the least price, in micro-USD a result.
-    pub fn learn(&mut self, length: f64, above: f64) {
-        self.lengths += length * length;
-        self.products += length * above;
-    }
-
-    /// Micro-USD between the shortest prompt and the full length, drawn to what is published.
-    pub fn full(&self, published: f64) -> f64 {
-        (self.products + PUBLISHED_WEIGHT * published) / (self.lengths + PUBLISHED_WEIGHT)
-    }
-}
 
 /// The ratio of charge to estimate for a model that has not been tried, from those of the others.
 ///
@@ -89,16 +66,6 @@ impl Share {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_rise_is_what_is_published_until_charges_say_otherwise() {
-        let mut rise = Rise::default();
-        assert!((rise.full(5_000.0) - 5_000.0).abs() < 1e-6);
-        for length in [0.1, 0.2, 0.5, 0.9, 1.0] {
-            rise.learn(length, 3_000.0 * length);
-        }
-        assert!((3_000.0..3_100.0).contains(&rise.full(5_000.0)), "{}", rise.full(5_000.0));
-    }
 
     #[test]
     fn an_untried_model_is_hoped_to_be_better_than_the_others() {

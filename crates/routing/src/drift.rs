@@ -19,18 +19,18 @@ use serde::{Deserialize, Serialize};
 /// So many samples are kept.
 const KEPT: usize = 24;
 /// So many of the newest tell a change of price, if they agree with each other.
-const RECENT: usize = 4;
+pub(crate) const RECENT: usize = 4;
 /// A sample further from the middle than so many spreads counts less.
 const FULL_WEIGHT: f64 = 1.5;
 /// The newest are another price when their middle is so many spreads away from the older ones'.
 const CHANGE: f64 = 5.0;
 /// The spread is at least this (in logarithms, so about 1 %): exact prices have none, and then any
 /// rounding would be an outlier.
-const LEAST_SPREAD: f64 = 0.01;
+pub(crate) const LEAST_SPREAD: f64 = 0.01;
 /// Rounds of weighing.
 const ROUNDS: usize = 12;
 /// The bound is at least so much above the expectation, however many samples agree.
-const LEAST_MARGIN: f64 = 1.05;
+pub(crate) const LEAST_MARGIN: f64 = 1.05;
 
 /// Ratios of charge to estimate of one model, oldest first.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -78,15 +78,19 @@ impl Drift {
         let Some(older) = self.0.len().checked_sub(RECENT).filter(|older| *older > 0) else {
             return;
         };
-        let all = logarithms(self.0.iter());
-        let (before, recent) = all.split_at(older);
-        let (Some(was), Some(is)) = (median(before), median(recent)) else { return };
-        let wide = spread(before, was).max(spread(recent, is));
-        let agree = recent.iter().all(|log| (log - is).abs() <= CHANGE * LEAST_SPREAD.max(wide));
-        if agree && (is - was).abs() > CHANGE * wide {
+        if is_another_price(&logarithms(self.0.iter()), older) {
             self.0.drain(..older);
         }
     }
+}
+
+/// Whether the ratios from `older` on agree with each other and not with those before. All in logarithms.
+pub(crate) fn is_another_price(ratios: &[f64], older: usize) -> bool {
+    let (before, recent) = ratios.split_at(older);
+    let (Some(was), Some(is)) = (median(before), median(recent)) else { return false };
+    let wide = spread(before, was).max(spread(recent, is));
+    let agree = recent.iter().all(|log| (log - is).abs() <= CHANGE * LEAST_SPREAD.max(wide));
+    agree && (is - was).abs() > CHANGE * wide
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio of money needs no more than 53 bits")]
@@ -116,18 +120,24 @@ fn median(values: &[f64]) -> Option<f64> {
 }
 
 /// The median distance from the middle, scaled so that it is a normal noise's standard deviation.
-fn spread(values: &[f64], middle: f64) -> f64 {
+pub(crate) fn spread(values: &[f64], middle: f64) -> f64 {
     let distances: Vec<f64> = values.iter().map(|value| (value - middle).abs()).collect();
     median(&distances).map_or(LEAST_SPREAD, |distance| (1.4826 * distance).max(LEAST_SPREAD))
 }
 
+/// How much a sample counts that lies so far from where it was expected.
+pub(crate) fn weight(distance: f64, spread: f64) -> f64 {
+    let full = FULL_WEIGHT * spread;
+    (full / distance.abs().max(full)).min(1.0)
+}
+
 fn huber(values: &[f64]) -> Option<f64> {
     let mut middle = median(values)?;
-    let wide = FULL_WEIGHT * spread(values, middle);
+    let wide = spread(values, middle);
     for _ in 0..ROUNDS {
-        let weight = |value: &f64| (wide / (value - middle).abs().max(wide)).min(1.0);
-        let all: f64 = values.iter().map(weight).sum();
-        middle = values.iter().map(|value| weight(value) * value).sum::<f64>() / all;
+        let of = |value: &f64| weight(value - middle, wide);
+        let all: f64 = values.iter().map(of).sum();
+        middle = values.iter().map(|value| of(value) * value).sum::<f64>() / all;
     }
     Some(middle)
 }

@@ -12,15 +12,17 @@ mod drift;
 mod outlook;
 mod plan;
 mod policy;
+mod rise;
 mod scarcity;
 
-pub use charge::{Rise, Share, above, hoped_ratio};
+pub use charge::{Share, above, hoped_ratio};
 pub use choice::{Decision, Offer, choose};
 pub use demand::{Demand, Expected};
 pub use drift::{Drift, Learned};
 pub use outlook::Outlook;
 pub use plan::{Barrier, Candidate, Plan, Standing, Verdict, Wishes, plan, spare};
 pub use policy::Policy;
+pub use rise::{Published, Rise, Risen};
 pub use scarcity::{
     Draw, Forecast, Leftover, Resource, Stretch, Supply, Typical, Way, set_bid_prices,
 };

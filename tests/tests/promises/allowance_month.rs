@@ -118,6 +118,7 @@ fn vendor(name: &str, key: &str, adapter: Arc<dyn Provider>) -> EngineVendor {
         id: format!("{name}/main"),
         key: key.into(),
         limits: adapter.limits("main"),
+        terms: engine::Terms::default(),
     };
     EngineVendor::new(name, adapter, vec![Arc::new(account)], true)
 }

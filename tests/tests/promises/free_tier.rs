@@ -47,6 +47,7 @@ fn market(url: &str, clock: &Arc<dyn Clock>) -> Market {
         id: "generor/main".to_owned(),
         key: STUDIO_KEY.into(),
         limits: adapter.limits("main"),
+        terms: engine::Terms::default(),
     };
     let vendor = engine::Vendor::new("generor", Arc::new(adapter), vec![Arc::new(account)], true);
     Market::new(vec![vendor], Vec::new(), BTreeMap::new())

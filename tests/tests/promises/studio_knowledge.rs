@@ -11,7 +11,6 @@ use records::{
 use serde_json::{Value, json};
 use simulated_vendors::generor::Settings;
 use tests::{Gateway, Relay, Studio, Team, Vendor, config, micros, quick, quick_studio, until};
-use tokio::process::Command;
 
 use crate::run;
 
@@ -30,21 +29,6 @@ async fn quote(team: &Team, body: &Value) -> Value {
     let answer = team.client.post("/v1/estimates", body).await.expect(200).json();
     assert_eq!(answer["data"].as_array().map(Vec::len), Some(1), "{answer}");
     answer["data"][0].clone()
-}
-
-/// Stops it as an operator does, so that it keeps what it learned.
-async fn stop(gateway: &mut Gateway) {
-    let pid = gateway.pid().to_string();
-    let done = Command::new("kill").args(["-TERM", &pid]).status().await.expect("it runs");
-    assert!(done.success());
-    // It has a moment to end by itself.
-    for _ in 0..1000 {
-        if !gateway.is_alive() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("it does not stop: {}", gateway.logged());
 }
 
 /// Makes what a stopped gateway kept of the vendor's pages so much older.
@@ -128,7 +112,7 @@ async fn a_model_that_comes_or_goes_at_the_vendor_does_here_when_the_catalogue_i
     vendor.set(json!({ "models": { "10099": new, "10002": null } })).await;
     assert!(model(&team, "10099").await.is_none() && model(&team, "10002").await.is_some());
     let reads = vendor.count("catalogue").await;
-    stop(&mut gateway).await;
+    gateway.stop().await;
     // Of an hour ago and more: it is read again, and what was kept serves until then.
     age(gateway.folder(), 2 * 3_600_000).await;
     gateway.start_again().await;
@@ -162,7 +146,7 @@ async fn a_vendor_that_is_down_at_our_start_is_served_from_memory() {
         rows.iter().map(|row| row["id"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
     };
     let known = names(&team).await;
-    stop(&mut gateway).await;
+    gateway.stop().await;
     age(gateway.folder(), 2 * 3_600_000).await;
     drop(relay);
     gateway.start_again().await;
@@ -265,7 +249,7 @@ async fn after_five_charges_a_quote_is_what_will_be_charged() {
     let three = Studio::told(&team, &three).await;
     assert!((68_000..=77_000).contains(&micros(&three["estimated_usd"])), "{three}");
     // What was learned outlives the process.
-    stop(&mut gateway).await;
+    gateway.stop().await;
     gateway.start_again().await;
     let team = gateway.again(&team);
     let again = quote(&team, &picture("after a restart")).await;

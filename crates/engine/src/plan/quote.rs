@@ -112,7 +112,7 @@ impl Engine {
             [] => Barrier::Lasting(format!("no price is known: {}", error.public())),
             reasons => Barrier::Lasting(said(reasons)),
         })?;
-        Ok(self.prices().correct(&listing.name(), quote))
+        Ok(self.as_charged(listing, account, work, quote))
     }
 
     /// What the units of one call cost: nothing within the allowance, overage past it.

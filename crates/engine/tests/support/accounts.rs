@@ -27,6 +27,12 @@ impl OpenAccount for Opener {
             }
         }
         let id = format!("{provider}/{name}");
-        Ok(Account { name: name.to_owned(), id, key: key.into(), limits })
+        Ok(Account {
+            name: name.to_owned(),
+            id,
+            key: key.into(),
+            limits,
+            terms: engine::Terms::default(),
+        })
     }
 }

@@ -144,6 +144,7 @@ impl Stand for Credits {
                 id: format!("{name}/main"),
                 key: "secret".into(),
                 limits: adapter.limits("main"),
+                terms: engine::Terms::default(),
             };
             let accounts = vec![Arc::new(account)];
             Vendor::new(name, adapter, accounts, true)

@@ -384,6 +384,7 @@ fn market(vendor: &Arc<Scripted>) -> Market {
             id: format!("{provider}/{name}"),
             key: "secret".into(),
             limits: vendor.limits(name),
+            terms: engine::Terms::default(),
         };
         accounts.entry(provider).or_default().push(Arc::new(account));
     }

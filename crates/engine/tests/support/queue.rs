@@ -200,6 +200,7 @@ impl Stand for Queue {
                 id: format!("queue/{name}"),
                 key: "secret".into(),
                 limits: vendor.limits(name),
+                terms: engine::Terms::default(),
             })
         };
         let accounts = vendor.accounts.lock().iter().map(account).collect();

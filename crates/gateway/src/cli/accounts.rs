@@ -144,6 +144,7 @@ fn new_account(session: &Session<'_>, new: NewAccountArgs) -> Result<Value, Fail
         ("plan", new.plan),
         ("tier", new.tier.map(Value::String)),
         ("limits", new.limits),
+        ("prices", new.prices),
     ];
     put(&mut body, fields);
     Ok(Value::Object(body))

@@ -15,6 +15,7 @@
 mod environment;
 mod models;
 mod options;
+mod prices;
 mod providers;
 mod read;
 mod section;

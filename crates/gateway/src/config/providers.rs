@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use engine::Terms;
 use provider::{Limits, RateWindow};
 use secrecy::SecretString;
 
 use super::{
     options::{ACCOUNTS, Options, OptionsError},
+    prices,
     section::{Findings, Problem, Section},
     tree::{Node, Origin, Shape},
     values,
@@ -20,6 +22,8 @@ pub struct ProviderConfig {
     pub name: String,
     /// Where its API is.
     pub base_url: BaseUrl,
+    /// What is known of its prices beside its page, for accounts that have no agreed one.
+    pub prices: Terms,
     /// Our accounts, the first one first.
     pub accounts: Vec<AccountConfig>,
     /// Whose API it is.
@@ -46,6 +50,8 @@ pub struct AccountConfig {
     pub key: SecretString,
     /// Our own word on the vendor's limits.
     pub limits: LimitOverrides,
+    /// What was agreed with the vendor on prices.
+    pub prices: Terms,
 }
 
 /// What replaces a vendor's documented limits.
@@ -117,6 +123,7 @@ impl ProviderConfig {
         let node = Node::from_json(Origin::File, settings);
         let mut section = Section::new(String::new(), node, &findings);
         let limits = read_limits(section.section("limits"));
+        let prices = prices::read(section.section("prices"));
         let (rest, _) = section.into_rest();
         if let Some(problem) = findings.into_list().into_iter().next() {
             return Err(AccountError { place: problem.key, reason: problem.reason });
@@ -130,7 +137,7 @@ impl ProviderConfig {
             entries.push((ACCOUNTS.to_owned(), Node { origin: Origin::File, shape: accounts }));
         }
         (self.vendor.check)(&options).map_err(|wrong| self.account_error(name, &wrong))?;
-        let accounts = vec![AccountConfig { name: name.to_owned(), key, limits }];
+        let accounts = vec![AccountConfig { name: name.to_owned(), key, limits, prices }];
         Ok(Self { accounts, options, ..self.clone() })
     }
 
@@ -177,6 +184,7 @@ fn read_one(name: &str, mut section: Section<'_>) -> Option<ProviderConfig> {
         text => values::http_url(text).map(BaseUrl::At),
     });
     let base_url = base_url.unwrap_or(BaseUrl::Simulated);
+    let prices = prices::read(section.section("prices"));
     let accounts = section.section(ACCOUNTS);
     let (accounts, account_options) = read_accounts(accounts, vendor, &base_url);
     let findings = section.findings();
@@ -189,7 +197,7 @@ fn read_one(name: &str, mut section: Section<'_>) -> Option<ProviderConfig> {
         findings.add(Problem::new(wrong.origin, &wrong.key, wrong.reason));
         return None;
     }
-    Some(ProviderConfig { name: name.to_owned(), base_url, accounts, vendor, options })
+    Some(ProviderConfig { name: name.to_owned(), base_url, prices, accounts, vendor, options })
 }
 
 /// The accounts, and what only the adapter understands of them.
@@ -213,13 +221,14 @@ fn read_accounts(
             continue;
         }
         let limits = read_limits(section.section("limits"));
+        let prices = prices::read(section.section("prices"));
         let key =
             section.secret("key", Ok).or_else(|| spare_key(&section, vendor, base_url, &name));
         let (rest, _) = section.into_rest();
         if matches!(&rest.shape, Shape::Table(entries) if !entries.is_empty()) {
             options.push((name.clone(), rest));
         }
-        accounts.extend(key.map(|key| AccountConfig { name, key, limits }));
+        accounts.extend(key.map(|key| AccountConfig { name, key, limits, prices }));
     }
     let options = (!options.is_empty()).then_some(Node { origin, shape: Shape::Table(options) });
     (accounts, options)

@@ -9,6 +9,7 @@ use super::{
     Config,
     models::AliasConfig,
     options::OptionsError,
+    providers::ProviderConfig,
     tree::{Node, Origin, PREFIX, Shape, Written},
 };
 
@@ -49,6 +50,12 @@ impl Problems {
     pub(crate) fn add_alias(&mut self, alias: &AliasConfig, reason: String) {
         let key = format!("models.{}.candidates", alias.name);
         self.list.push(Problem::new(alias.origin, &key, reason));
+    }
+
+    /// Something is wrong with a provider's prices.
+    pub(crate) fn add_price(&mut self, given: &ProviderConfig, place: &str, reason: String) {
+        let key = joined(&given.options.path, place);
+        self.list.push(Problem::new(Origin::File, &key, reason));
     }
 
     /// These problems, if there are any.

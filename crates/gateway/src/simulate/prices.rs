@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use provider::MicroUsd;
-use routing::{Drift, Rise, Share, above, hoped_ratio};
+use routing::{Drift, Published, Rise, Risen, Share, above, hoped_ratio};
 
 use super::{
     messages::{PrepaidModel, Quote, Request},
@@ -26,7 +26,7 @@ const USUALLY_BLOCKED: f64 = 0.03;
 #[derive(Debug)]
 pub(super) struct Prices {
     published: BTreeMap<String, PrepaidModel>,
-    rises: BTreeMap<String, Rise>,
+    rises: BTreeMap<String, (Rise, Option<Risen>)>,
     drifts: BTreeMap<String, Drift>,
     credit: f64,
     blocked: Share,
@@ -81,9 +81,10 @@ impl Prices {
 
     fn per_result(&self, request: &Request, model: &str) -> f64 {
         let Some(published) = self.published.get(model) else { return 0.0 };
-        let range = published.max - published.min;
-        let full = self.rises.get(model).map_or(range, |rise| rise.full(range));
-        published.min + full * length(request)
+        match self.rises.get(model).and_then(|(_, risen)| *risen) {
+            Some(risen) => risen.expected(length(request)),
+            None => published.min + (published.max - published.min) * length(request),
+        }
     }
 
     fn ratio(&self, model: &str) -> f64 {
@@ -95,9 +96,10 @@ impl Prices {
     /// A prepaid vendor charged so much, in micro-USD.
     pub(super) fn learn_prepaid(&mut self, request: &Request, model: &str, cost: f64) {
         if let Some(published) = self.published.get(model) {
+            let published = Published { least: published.min, most: published.max };
             let each = cost / f64::from(request.n.max(1));
-            let rise = self.rises.entry(model.to_owned()).or_default();
-            rise.learn(length(request), each - published.min);
+            let (rise, risen) = self.rises.entry(model.to_owned()).or_default();
+            *risen = rise.learn(length(request), each, published);
         }
     }
 

@@ -84,6 +84,9 @@ pub(in crate::cli) struct NewAccountArgs {
     /// Limits of its own, as the configuration writes them
     #[arg(long, value_name = "JSON", value_parser = json)]
     pub(in crate::cli) limits: Option<Value>,
+    /// Prices that were agreed with the vendor, as the configuration writes them
+    #[arg(long, value_name = "JSON", value_parser = json)]
+    pub(in crate::cli) prices: Option<Value>,
 }
 
 /// The vendor's key (or `ATELIER_ACCOUNT_KEY`).

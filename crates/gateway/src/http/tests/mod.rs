@@ -218,7 +218,13 @@ impl OpenAccount for Studio {
         }
         let limits = painter::Painter.limits(name);
         let id = format!("{provider}/{name}");
-        Ok(Account { name: name.to_owned(), id, key: key.into(), limits })
+        Ok(Account {
+            name: name.to_owned(),
+            id,
+            key: key.into(),
+            limits,
+            terms: engine::Terms::default(),
+        })
     }
 }
 
@@ -251,6 +257,7 @@ fn market() -> Market {
         id: "painter/main".to_owned(),
         key: "vendor's secret".into(),
         limits: adapter.limits("main"),
+        terms: engine::Terms::default(),
     };
     let accounts = vec![Arc::new(account)];
     let vendor = Vendor::new("painter", adapter, accounts, true);
