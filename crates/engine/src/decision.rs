@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use provider::MicroUsd;
-use routing::{Policy, Standing};
+use routing::{Policy, Standing, Turn};
 use serde::{Deserialize, Serialize};
 
 use crate::{Engine, Result};
@@ -59,6 +59,8 @@ struct KeptCandidate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     s: Option<(i64, i64, i64, u64, usize)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    t: Option<Turn>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     x: Option<String>,
 }
 
@@ -75,10 +77,11 @@ impl Decision {
             a: one.account.clone(),
             b: one.bare.map(MicroUsd::micros),
             n: one.units,
-            s: one.standing.map(|Standing { price, worth, risk, time, rank }| {
+            s: one.standing.map(|Standing { price, worth, risk, time, rank, .. }| {
                 let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
                 (price.micros(), worth.micros(), risk.micros(), millis, rank)
             }),
+            t: one.standing.and_then(|standing| standing.turn),
             x: one.reason.clone(),
         };
         let kept = Kept { p: self.policy, c: self.candidates.iter().map(candidate).collect() };
@@ -99,6 +102,7 @@ impl Decision {
                 risk: MicroUsd::from_micros(risk),
                 time: Duration::from_millis(millis),
                 rank,
+                turn: one.t,
             }),
             reason: one.x,
         };
@@ -135,6 +139,7 @@ mod tests {
                 risk: MicroUsd::from_micros(7),
                 time: Duration::from_millis(8_500),
                 rank: 1,
+                turn: Some(Turn::Behind),
             }),
             reason: None,
         };

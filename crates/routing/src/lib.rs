@@ -9,6 +9,7 @@ mod charge;
 mod choice;
 mod demand;
 mod drift;
+mod lead;
 mod outlook;
 mod plan;
 mod policy;
@@ -19,8 +20,9 @@ pub use charge::{Share, above, hoped_ratio};
 pub use choice::{Decision, Offer, choose};
 pub use demand::{Demand, Expected};
 pub use drift::{Drift, Learned};
+pub use lead::{Entrant, Lead, Role, Turn, draw};
 pub use outlook::Outlook;
-pub use plan::{Barrier, Candidate, Plan, Standing, Verdict, Wishes, plan, spare};
+pub use plan::{Barrier, Candidate, Plan, SECOND_PRICE, Standing, Verdict, Wishes, plan, spare};
 pub use policy::Policy;
 pub use rise::{Published, Rise, Risen};
 pub use scarcity::{

@@ -8,11 +8,11 @@ use std::{fmt, time::Duration};
 
 use provider::{MicroUsd, Quote};
 
-use crate::Policy;
+use crate::{Policy, Turn};
 
 /// What a second of waiting is worth under [`Policy::Balanced`] where nobody says otherwise: a tenth of
 /// a cent, so that ten seconds weigh as much as the difference between two usual image models.
-const SECOND_PRICE: MicroUsd = MicroUsd::from_micros(1_000);
+pub const SECOND_PRICE: MicroUsd = MicroUsd::from_micros(1_000);
 /// What an answer that comes too late costs: a dollar, more than most answers, so that a saving of a few
 /// cents is never worth a risk that can be felt.
 const LATE: i128 = 1_000_000;
@@ -106,6 +106,8 @@ pub struct Standing {
     pub time: Duration,
     /// 0 is the best.
     pub rank: usize,
+    /// Why it has this place, where it is not the policy alone that gave it.
+    pub turn: Option<Turn>,
 }
 
 impl Standing {
@@ -124,9 +126,16 @@ impl Standing {
 impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.rank {
-            0 => write!(f, "first: it charges {}", self.price)?,
-            rank => write!(f, "number {}: it charges {}", rank + 1, self.price)?,
+            0 => f.write_str("first")?,
+            rank => write!(f, "number {}", rank + 1)?,
         }
+        f.write_str(match self.turn {
+            None => "",
+            Some(Turn::Weight) => ", its turn by weight",
+            Some(Turn::Canary) => ", its turn as the canary",
+            Some(Turn::Behind) => ", the canary out of its turn",
+        })?;
+        write!(f, ": it charges {}", self.price)?;
         if !self.worth.is_zero() {
             write!(f, ", takes what is worth {} to others", self.worth)?;
         }
@@ -209,6 +218,7 @@ fn judge(candidate: &Candidate, wishes: Wishes) -> Verdict {
         risk: risk(quote.duration, candidate.wait, wishes.patience),
         time: quote.duration + candidate.wait,
         rank: 0,
+        turn: None,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Requests that stand for those to come: from how each was decided, every way to serve it.
 
 use provider::Kind;
-use routing::{Draw, Typical, Way};
+use routing::{Draw, Turn, Typical, Way};
 
 use super::{things::Things, whole};
 use crate::{Considered, Decision};
@@ -20,12 +20,26 @@ pub(super) fn typical(
     let dearest = decision.candidates.iter().filter_map(|one| one.bare).map(whole);
     let cash = WITHOUT + 2.0 * dearest.fold(0.0, f64::max);
     let mut ways = vec![Way { cash, draws: Vec::new() }];
-    for one in &decision.candidates {
+    for one in may_serve(decision) {
         for way in ways_of(things, (team, kind), one) {
             keep_cheapest(&mut ways, way);
         }
     }
     Typical { weight, ways }
+}
+
+/// Those whom the order may leave it to. Where an operator's weight or canary put one first, no price
+/// sends the request elsewhere: what it takes is not saved by anything. Whom only time stood in the way of
+/// may be the first one another time.
+fn may_serve(decision: &Decision) -> impl Iterator<Item = &Considered> {
+    let turn = |one: &Considered| one.standing.and_then(|standing| standing.turn);
+    let leads = move |one: &Considered| turn(one).is_some_and(Turn::leads);
+    let led = decision.candidates.iter().any(leads);
+    decision.candidates.iter().filter(move |one| match one.standing {
+        None => true,
+        Some(_) if led => leads(one),
+        Some(_) => turn(one) != Some(Turn::Behind),
+    })
 }
 
 /// The ways to be served by one candidate.
@@ -71,7 +85,7 @@ fn keep_cheapest(ways: &mut Vec<Way>, way: Way) {
 #[cfg(test)]
 mod tests {
     use provider::{Calendar, MicroUsd, Timestamp};
-    use routing::Policy;
+    use routing::{Policy, Standing};
 
     use super::*;
 
@@ -135,6 +149,21 @@ mod tests {
             candidate("paid/middle", 30, 0),
         ];
         assert_eq!(ways("team_2", &all), [(1_000_080.0, vec![]), (20.0, vec![(3, 20.0)])]);
+    }
+
+    fn standing(one: Considered, turn: Option<Turn>) -> Considered {
+        Considered { standing: Some(Standing { turn, ..Standing::default() }), ..one }
+    }
+
+    #[test]
+    fn where_an_operator_chose_the_first_one_there_is_no_other_way() {
+        let (plan, paid) = (candidate("plan/image", 0, 2), candidate("paid/photo", 30, 0));
+        let led = [standing(plan.clone(), None), standing(paid.clone(), Some(Turn::Weight))];
+        assert_eq!(ways("team_2", &led), [(1_000_060.0, vec![]), (30.0, vec![(3, 30.0)])]);
+        let behind = [standing(plan.clone(), Some(Turn::Behind)), standing(paid.clone(), None)];
+        assert_eq!(ways("team_2", &behind), ways("team_2", &led), "nor through a canary");
+        let gone = [plan.clone(), standing(paid.clone(), Some(Turn::Weight))];
+        assert_eq!(ways("team_2", &gone), ways("team_2", &[plan, paid]), "it may lead tomorrow");
     }
 
     #[test]
