@@ -48,7 +48,7 @@ pub use people::{
     AuditEntry, AuditFilter, Key, KeyFilter, KeyHash, Role, Scope, SealedPlace, StoredAccount,
     StoredCredential, Team, User,
 };
-pub use rules::{Budget, Limits, Pace, Period, Rules};
+pub use rules::{Budget, Limits, Pace, Period, Rules, TeamRouting};
 pub use units::{Judgement, Unheard, Units, UnitsState};
 
 use provider::{Kind, MicroUsd, Timestamp};

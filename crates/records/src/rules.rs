@@ -15,8 +15,18 @@ pub struct Rules {
     pub limits: Limits,
     /// A team's share of scarce slots beside other teams'; none means 1.
     pub weight: Option<u32>,
+    /// How a team's requests are routed; of no meaning for a key.
+    pub routing: TeamRouting,
     /// The time zone in which its days, weeks and months begin, by its IANA name; none means UTC.
     pub time_zone: Option<String>,
+}
+
+/// How a team's requests are routed where they do not say it themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TeamRouting {
+    /// What is preferred, by its name outside.
+    pub policy: Option<String>,
 }
 
 /// How much may be spent within a period.

@@ -69,6 +69,7 @@ pub(super) fn of_team(team: &Team) -> Value {
         "budgets": budgets(&team.rules),
         "limits": team.rules.limits,
         "weight": team.rules.weight,
+        "routing": team.rules.routing,
         "time_zone": team.rules.time_zone,
         "revoked_at": team.revoked_at,
     })

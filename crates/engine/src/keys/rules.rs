@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use provider::{MicroUsd, Timestamp};
-use records::{Budget, Limits, Pace, Rules, Scope};
+use records::{Budget, Limits, Pace, Rules, Scope, TeamRouting};
+use routing::Policy;
 
 use super::networks;
 use crate::{Refusal, Result, budgets::is_zone};
@@ -34,6 +35,7 @@ pub(super) fn check_rules(rules: &Rules) -> Result<()> {
     check_budgets(&rules.budgets)?;
     check_limits(&rules.limits)?;
     check_weight(rules.weight)?;
+    check_routing(&rules.routing)?;
     check_time_zone(rules.time_zone.as_deref())
 }
 
@@ -101,6 +103,16 @@ pub(super) fn check_weight(weight: Option<u32>) -> Result<()> {
         return Err(Refusal::field("weight", format!("a weight is 1 to {MOST_WEIGHT}")));
     }
     Ok(())
+}
+
+pub(super) fn check_routing(routing: &TeamRouting) -> Result<()> {
+    let Some(name) = &routing.policy else { return Ok(()) };
+    let known = Policy::ALL.map(Policy::as_str);
+    if known.contains(&name.as_str()) {
+        return Ok(());
+    }
+    let message = format!("a policy is one of {}", known.join(", "));
+    Err(Refusal::field("routing.policy", message))
 }
 
 pub(super) fn check_time_zone(name: Option<&str>) -> Result<()> {

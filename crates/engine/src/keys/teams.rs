@@ -1,11 +1,14 @@
 //! Teams, and what they may do.
 
-use records::{Budget, Change, Limits, Page, Rules, Team};
+use records::{Budget, Change, Limits, Page, Rules, Team, TeamRouting};
 use serde_json::json;
 
 use super::{
     Actor, Keyring, Right, audit,
-    rules::{check_budgets, check_limits, check_name, check_rules, check_time_zone, check_weight},
+    rules::{
+        check_budgets, check_limits, check_name, check_routing, check_rules, check_time_zone,
+        check_weight,
+    },
 };
 use crate::{Code, Refusal, Result};
 
@@ -33,6 +36,8 @@ pub struct TeamPatch {
     pub limits: Option<Limits>,
     /// Its share of scarce slots; inner none means 1.
     pub weight: Option<Option<u32>>,
+    /// How its requests are routed.
+    pub routing: Option<TeamRouting>,
     /// Where its days begin; inner none means UTC.
     pub time_zone: Option<Option<String>>,
 }
@@ -43,6 +48,7 @@ impl TeamPatch {
         self.budgets.as_deref().map_or(Ok(()), check_budgets)?;
         self.limits.as_ref().map_or(Ok(()), check_limits)?;
         self.weight.map_or(Ok(()), check_weight)?;
+        self.routing.as_ref().map_or(Ok(()), check_routing)?;
         check_time_zone(self.time_zone.as_ref().and_then(Option::as_deref))
     }
 
@@ -55,6 +61,7 @@ impl TeamPatch {
                 budgets: self.budgets.unwrap_or(was.rules.budgets),
                 limits: self.limits.unwrap_or(was.rules.limits),
                 weight: self.weight.unwrap_or(was.rules.weight),
+                routing: self.routing.unwrap_or(was.rules.routing),
                 time_zone: self.time_zone.unwrap_or(was.rules.time_zone),
             },
             ..was

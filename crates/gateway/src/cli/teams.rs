@@ -102,8 +102,17 @@ pub(super) fn standing(states: &Value) {
 }
 
 fn one(session: &Session<'_>, team: &Value) {
-    let names =
-        ["id", "name", "models", "limits", "weight", "time_zone", "created_at", "revoked_at"];
+    let names = [
+        "id",
+        "name",
+        "models",
+        "limits",
+        "weight",
+        "routing",
+        "time_zone",
+        "created_at",
+        "revoked_at",
+    ];
     show::fields(session, team, &names);
     if !session.json {
         super::output::line(format_args!("budget  {}", show::budgets(&team["budget"])));
@@ -119,6 +128,7 @@ fn new_team(new: &NewTeamArgs) -> Result<Value, Failure> {
         ("budget", new.budget.body()?),
         ("limits", new.limits.body()),
         ("weight", new.weight.map(|weight| json!(weight))),
+        ("routing", new.policy.as_ref().map(|policy| json!({ "policy": policy }))),
         ("time_zone", new.time_zone.as_ref().map(|zone| json!(zone))),
     ];
     put(&mut body, rest);
@@ -130,12 +140,14 @@ fn changed(change: &TeamChange) -> Result<Value, Failure> {
     let mut body = Map::new();
     let cleared = |flag: bool| flag.then_some(Value::Null);
     let models = (!change.models.is_empty()).then(|| json!(change.models));
+    let policy = change.policy.as_ref().map(|policy| json!({ "policy": policy }));
     let fields = [
         ("name", change.name.as_ref().map(|name| json!(name))),
         ("models", models.or_else(|| cleared(change.all_models))),
         ("budget", change.budget.body()?.or_else(|| cleared(change.no_budget))),
         ("limits", change.limits.body().or_else(|| cleared(change.no_limits))),
         ("weight", change.weight.map(|weight| json!(weight))),
+        ("routing", policy.or_else(|| cleared(change.no_policy))),
         ("time_zone", change.time_zone.as_ref().map(|zone| json!(zone))),
     ];
     put(&mut body, fields);

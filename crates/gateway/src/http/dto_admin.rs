@@ -12,7 +12,7 @@ use utoipa::{
 };
 
 use super::{
-    dto_rules::{BudgetsDto, LimitsDto},
+    dto_rules::{BudgetsDto, LimitsDto, TeamRoutingDto},
     dto_standing::StandingDto,
     fields::words,
 };
@@ -33,6 +33,8 @@ pub(super) struct TeamDto<'a> {
     limits: LimitsDto,
     /// Its share of scarce slots beside other teams'; `null` is 1.
     weight: Option<u32>,
+    /// How its requests are routed where they do not say it themselves.
+    routing: TeamRoutingDto,
     /// Where its days, weeks and months begin; `null` is UTC.
     time_zone: Option<&'a str>,
     #[schema(value_type = String, format = DateTime)]
@@ -51,6 +53,7 @@ impl<'a> From<&'a Team> for TeamDto<'a> {
             budget: BudgetsDto::of(&team.rules.budgets),
             limits: LimitsDto::from(&team.rules.limits),
             weight: team.rules.weight,
+            routing: TeamRoutingDto::from(&team.rules.routing),
             time_zone: team.rules.time_zone.as_deref(),
             created_at: team.created_at,
             revoked_at: team.revoked_at,

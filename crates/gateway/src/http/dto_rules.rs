@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fmt};
 
 use provider::{Kind, MicroUsd};
-use records::{Budget, Limits, Pace, Period};
+use records::{Budget, Limits, Pace, Period, TeamRouting};
+use routing::Policy;
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{
@@ -16,7 +17,10 @@ use utoipa::{
     openapi::{RefOr, Schema},
 };
 
-use super::fields::{Money, words};
+use super::{
+    extras::policy_schema,
+    fields::{Money, words},
+};
 
 /// How much may be spent within a period.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -133,6 +137,28 @@ impl<'de> Deserialize<'de> for BudgetsDto {
         }
 
         deserializer.deserialize_any(Either)
+    }
+}
+
+/// How a team's requests are routed where they do not say it themselves.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct TeamRoutingDto {
+    /// What is preferred; `null`: what the alias says, or else the configuration.
+    #[schema(schema_with = policy_schema)]
+    policy: Option<Policy>,
+}
+
+impl From<&TeamRouting> for TeamRoutingDto {
+    fn from(routing: &TeamRouting) -> Self {
+        let named = |name: &str| Policy::ALL.into_iter().find(|policy| policy.as_str() == name);
+        Self { policy: routing.policy.as_deref().and_then(named) }
+    }
+}
+
+impl From<TeamRoutingDto> for TeamRouting {
+    fn from(dto: TeamRoutingDto) -> Self {
+        Self { policy: dto.policy.map(|policy| policy.as_str().to_owned()) }
     }
 }
 

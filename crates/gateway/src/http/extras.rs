@@ -127,7 +127,7 @@ pub(super) fn cache_schema() -> RefOr<Schema> {
     words(&["use", "refresh", "off"])
 }
 
-fn policy_schema() -> RefOr<Schema> {
+pub(super) fn policy_schema() -> RefOr<Schema> {
     words(&Policy::ALL.map(Policy::as_str))
 }
 

@@ -9,7 +9,7 @@ use engine::{
     Refusal, Team,
     keys::{Actor, NewTeam, Right, TeamPatch},
 };
-use records::{Limits, Rules};
+use records::{Limits, Rules, TeamRouting};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use super::{
     State, admin, auth,
     dto_admin::{NewTeamDto, OneTeamDto, TeamDto},
-    dto_rules::{BudgetsDto, LimitsDto},
+    dto_rules::{BudgetsDto, LimitsDto, TeamRoutingDto},
     dto_standing::StandingDto,
     error::{ErrorBody, Result},
     patch::{given, kept},
@@ -39,6 +39,8 @@ pub(super) struct TeamBody {
     /// Its share of scarce slots beside other teams'; 1 where it is left out.
     #[schema(minimum = 1, maximum = 1000)]
     weight: Option<u32>,
+    /// How its requests are routed where they do not say it themselves.
+    routing: Option<TeamRoutingDto>,
     /// Where its days, weeks and months begin; UTC where it is left out.
     #[schema(example = "Europe/Berlin")]
     time_zone: Option<String>,
@@ -67,6 +69,10 @@ pub(super) struct TeamPatchBody {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 1000)]
     weight: Option<Option<u32>>,
+    /// How its requests are routed where they do not say it themselves.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<TeamRoutingDto>)]
+    routing: Option<Option<TeamRoutingDto>>,
     /// Where its days, weeks and months begin.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
@@ -86,6 +92,7 @@ pub(super) async fn create(request: HttpRequest, state: Data<State>, payload: Pa
         budgets: body.budget.map(BudgetsDto::into_budgets).unwrap_or_default(),
         limits: body.limits.map(Limits::from).unwrap_or_default(),
         weight: body.weight,
+        routing: body.routing.map(TeamRouting::from).unwrap_or_default(),
         time_zone: body.time_zone,
     };
     let new = NewTeam { name: body.name, models, rules };
@@ -156,6 +163,7 @@ pub(super) async fn update(
         budgets,
         limits,
         weight: body.weight,
+        routing: body.routing.map(|given| given.map(TeamRouting::from).unwrap_or_default()),
         time_zone: body.time_zone,
     };
     let team = state.engine.keys().update_team(&actor, &id, patch).await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use provider::{Kind, MicroUsd};
-use records::{Budget, Limits, Pace, Period};
+use records::{Budget, Limits, Pace, Period, TeamRouting};
 
 use super::*;
 
@@ -26,6 +26,10 @@ fn limits() -> Limits {
     }
 }
 
+fn routing(policy: &str) -> TeamRouting {
+    TeamRouting { policy: Some(policy.to_owned()) }
+}
+
 #[tokio::test]
 async fn a_changed_team_is_felt_by_its_keys_at_once() {
     let bench = Bench::new();
@@ -37,6 +41,7 @@ async fn a_changed_team_is_felt_by_its_keys_at_once() {
         budgets: Some(vec![budget(5_000_000)]),
         limits: Some(limits()),
         weight: Some(Some(3)),
+        routing: Some(routing("latency")),
         time_zone: Some(Some("Europe/Zurich".to_owned())),
     };
     let team = bench.keyring.update_team(&owner(), &key.team, patch).await.unwrap();
@@ -49,6 +54,7 @@ async fn a_changed_team_is_felt_by_its_keys_at_once() {
             budgets: vec![budget(5_000_000)],
             limits: limits(),
             weight: Some(3),
+            routing: routing("latency"),
             time_zone: Some("Europe/Zurich".to_owned()),
         },
         ..(*before.team).clone()

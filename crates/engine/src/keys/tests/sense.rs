@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use provider::{Kind, MicroUsd};
-use records::{Budget, Limits, Pace, Period};
+use records::{Budget, Limits, Pace, Period, TeamRouting};
 
 use super::*;
 
@@ -82,6 +82,10 @@ fn senseless() -> Vec<(Rules, &'static str)> {
     let negative = || Budget { limit: Some(MicroUsd::from_micros(-1)), ..budget() };
     let weight = |weight| Rules { weight: Some(weight), ..Rules::default() };
     let zone = |zone: &str| Rules { time_zone: Some(zone.to_owned()), ..Rules::default() };
+    let policy = |name: &str| {
+        let routing = TeamRouting { policy: Some(name.to_owned()) };
+        Rules { routing, ..Rules::default() }
+    };
     let rate = Pace { requests_per_minute: Some(0), ..Pace::default() };
     let kinds = BTreeMap::from([(Kind::Video, zero)]);
     let models = BTreeMap::from([("photo".to_owned(), rate)]);
@@ -101,6 +105,7 @@ fn senseless() -> Vec<(Rules, &'static str)> {
         (weight(1001), "weight"),
         (zone("Mars/Olympus"), "time_zone"),
         (zone(""), "time_zone"),
+        (policy("luck"), "routing.policy"),
     ]
 }
 
@@ -117,6 +122,7 @@ async fn senseless_rules_are_refused_for_teams_and_keys_alike() {
             budgets: Some(rules.budgets),
             limits: Some(rules.limits),
             weight: Some(rules.weight),
+            routing: Some(rules.routing),
             time_zone: Some(rules.time_zone),
             ..TeamPatch::default()
         };

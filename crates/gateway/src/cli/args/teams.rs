@@ -1,6 +1,7 @@
 //! `atelier teams`: its verbs and flags.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, builder::PossibleValuesParser};
+use routing::Policy;
 
 use super::{BudgetArgs, LimitArgs, Remote};
 
@@ -42,6 +43,10 @@ pub(in crate::cli) enum TeamsVerb {
     },
 }
 
+fn policies() -> PossibleValuesParser {
+    PossibleValuesParser::new(Policy::ALL.map(Policy::as_str))
+}
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct NewTeamArgs {
     /// For people
@@ -56,6 +61,9 @@ pub(in crate::cli) struct NewTeamArgs {
     /// Its share of scarce slots beside other teams'; 1 where nobody says
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(in crate::cli) weight: Option<u32>,
+    /// What its requests prefer where they do not say it: cost, latency, balanced or ordered
+    #[arg(long, value_name = "POLICY", value_parser = policies())]
+    pub(in crate::cli) policy: Option<String>,
     /// Where its days, weeks and months begin, e.g. Europe/Berlin; UTC where nobody says
     #[arg(long, value_name = "ZONE")]
     pub(in crate::cli) time_zone: Option<String>,
@@ -87,6 +95,12 @@ pub(in crate::cli) struct TeamChange {
     /// Its share of scarce slots beside other teams'
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(in crate::cli) weight: Option<u32>,
+    /// What its requests prefer where they do not say it: cost, latency, balanced or ordered
+    #[arg(long, value_name = "POLICY", value_parser = policies())]
+    pub(in crate::cli) policy: Option<String>,
+    /// Its requests are routed as everybody's
+    #[arg(long, conflicts_with = "policy")]
+    pub(in crate::cli) no_policy: bool,
     /// Where its days, weeks and months begin, e.g. Europe/Berlin
     #[arg(long, value_name = "ZONE")]
     pub(in crate::cli) time_zone: Option<String>,
