@@ -85,7 +85,7 @@ pub use decision::{Considered, Decision};
 pub use flight::Inline;
 pub use health::Hold;
 pub use keys::Keyring;
-pub use market::{Alias, Listing, Market, Resolved};
+pub use market::{Alias, AliasRules, Canary, Listing, Market, Resolved};
 pub use observe::{Observer, Silent};
 pub use offers::Offer;
 pub use pace::PaceState;

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use provider::{Description, Kind, Model};
+use provider::{Description, Kind, MicroUsd, Model};
+use routing::Policy;
 
 use crate::{Account, Code, Refusal, Variants, Vendor};
 
@@ -17,6 +18,38 @@ pub struct Alias {
     pub candidates: Vec<String>,
     /// What a request without a seed gets when the same was made before; none is what is usual.
     pub variants: Option<Variants>,
+    /// How one of them is chosen.
+    pub rules: AliasRules,
+}
+
+/// How an alias chooses among its candidates; what is none is as everywhere else.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AliasRules {
+    /// What is preferred.
+    pub policy: Option<Policy>,
+    /// What a second of waiting is worth.
+    pub second_price: Option<MicroUsd>,
+    /// How often each candidate goes first beside the others, by its name; one without a weight has 1
+    /// where any has one.
+    pub weights: BTreeMap<String, u32>,
+    /// A model that is tried.
+    pub canary: Option<Canary>,
+}
+
+impl AliasRules {
+    /// Whether the policy alone says who goes first.
+    pub(crate) fn put_nobody_first(&self) -> bool {
+        self.weights.is_empty() && self.canary.is_none()
+    }
+}
+
+/// A model that is tried with a share of the requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Canary {
+    /// `provider/model`
+    pub model: String,
+    /// It goes first in so many requests of a million, and is the last resort of all others.
+    pub per_million: u32,
 }
 
 /// One model at one vendor.
@@ -69,9 +102,21 @@ pub struct Resolved {
     pub(crate) version: [u8; 32],
     /// What a request without a seed gets when the same was made before.
     pub(crate) variants: Option<Variants>,
+    /// How one of them is chosen.
+    pub(crate) rules: Arc<AliasRules>,
+    /// The number that weights and canaries go by; none where nobody's turn it is.
+    pub(crate) drawn: Option<u64>,
 }
 
-/// A hash of what a name stands for.
+/// A number of a generation's own for one purpose: as even as a hash, and the same whenever it is asked for.
+pub(crate) fn number(purpose: &str, generation: &str) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(purpose.as_bytes()).update(&[0]).update(generation.as_bytes());
+    let [a, b, c, d, e, f, g, h, ..] = *hasher.finalize().as_bytes();
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// A hash of what a name stands for. Not of how one of them is chosen: they are of equal standing.
 fn version<'a>(
     kind: Kind,
     variants: Option<Variants>,
@@ -93,7 +138,25 @@ fn version<'a>(
 
 impl Alias {
     fn version(&self) -> [u8; 32] {
-        version(self.kind, self.variants, self.candidates.iter().map(String::as_str))
+        version(self.kind, self.variants, self.models())
+    }
+
+    /// How often each model goes first beside the others; nothing where the policy alone says it.
+    pub fn weights(&self) -> BTreeMap<String, u32> {
+        let AliasRules { weights, canary, .. } = &self.rules;
+        if weights.is_empty() {
+            return BTreeMap::new();
+        }
+        let is_canary = |name: &String| canary.as_ref().is_some_and(|one| one.model == *name);
+        let regular = self.candidates.iter().filter(|name| !is_canary(name));
+        regular.map(|name| (name.clone(), weights.get(name).copied().unwrap_or(1))).collect()
+    }
+
+    /// Everybody who may be asked: the candidates, and the canary after them.
+    fn models(&self) -> impl Iterator<Item = &str> {
+        let canary = self.rules.canary.iter().map(|canary| &canary.model);
+        let canary = canary.filter(|model| !self.candidates.contains(model));
+        self.candidates.iter().chain(canary).map(String::as_str)
     }
 }
 
@@ -101,7 +164,13 @@ impl Resolved {
     /// One model by its own name.
     fn of_one(kind: Kind, name: &str, listings: Vec<Listing>) -> Self {
         let version = version(kind, None, std::iter::once(name));
-        Self { kind, name: name.to_owned(), listings, version, variants: None }
+        let name = name.to_owned();
+        Self { kind, name, listings, version, variants: None, rules: Arc::default(), drawn: None }
+    }
+
+    /// Draws whose turn it is, the same for a generation whenever it is planned.
+    pub(crate) fn drawn_for(self, generation: &str) -> Self {
+        Self { drawn: Some(number("turn", generation)), ..self }
     }
 }
 
@@ -234,9 +303,11 @@ impl Market {
         Resolved {
             kind: alias.kind,
             name: alias.name.clone(),
-            listings: alias.candidates.iter().filter_map(|name| self.listing(name)).collect(),
+            listings: alias.models().filter_map(|name| self.listing(name)).collect(),
             version: alias.version(),
             variants: alias.variants,
+            rules: Arc::new(alias.rules.clone()),
+            drawn: None,
         }
     }
 
@@ -251,6 +322,8 @@ impl Market {
                 // Whatever there is, however many that are today.
                 version: version(kind, None, std::iter::once("*")),
                 variants: None,
+                rules: Arc::default(),
+                drawn: None,
             },
         }
     }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use coordination::{Breakers, Cache, Fingerprints, Guard, Lots, Quotas, SingleFlight, Turns};
-use provider::{Clock, Entropy};
+use provider::{Clock, Entropy, MicroUsd};
 use records::Records;
 
 use crate::{CacheSettings, Market, Observer, OpenAccount, Payload, Vault};
@@ -58,8 +58,10 @@ pub struct Settings {
     pub asset_ttl: Duration,
     /// Most attempts of one call.
     pub attempts: u32,
-    /// The policy where a request does not name one.
+    /// The policy where neither a request nor its team nor its alias names one.
     pub policy: routing::Policy,
+    /// What a second of waiting is worth where an alias says nothing.
+    pub second_price: MicroUsd,
     /// The largest output or input.
     pub max_asset_bytes: u64,
     /// Bytes of callers' bodies and inputs that may be in memory at once.

@@ -7,12 +7,12 @@ mod quote;
 use std::{sync::Arc, time::Duration};
 
 use provider::{Input, MicroUsd, Price, QuoteSource, Work};
-use routing::{Barrier, Standing, Verdict};
+use routing::{Barrier, Policy, Standing, Verdict};
 use serde_json::json;
 
 use self::layout::Asked;
 use crate::{
-    Alias, Caller, Code, Engine, Refusal, Request, Result,
+    Alias, Caller, Code, Engine, Refusal, Request, Result, Team,
     decision::Decision,
     market::{Listing, Resolved},
     offers::USUAL_PROMPT,
@@ -104,7 +104,8 @@ impl Engine {
     /// What every candidate would cost, the best usable one first.
     pub async fn estimate(&self, caller: &Caller, request: &Request) -> Result<Vec<Estimate>> {
         let resolved = self.resolve(caller, request)?;
-        Ok(self.lay_out(&resolved, request, &caller.team.id).await.estimates())
+        let request = self.settled(caller, request.clone(), &resolved);
+        Ok(self.lay_out(&resolved, &request, &caller.team.id).await.estimates())
     }
 
     /// How the candidates of an alias stand now for a plain request of nobody's.
@@ -117,15 +118,31 @@ impl Engine {
         Ok(self.lay_out(&resolved, &plain, "").await.estimates())
     }
 
+    /// The request with the policy that holds for it: its own, its team's, its alias', or everybody's. It
+    /// is kept with the generation, so that a restart, or a wait for another one, goes on by it.
+    pub(crate) fn settled(
+        &self,
+        caller: &Caller,
+        mut request: Request,
+        resolved: &Resolved,
+    ) -> Request {
+        let own = request.routing.policy;
+        let policy = own.or_else(|| team_policy(&caller.team)).or(resolved.rules.policy);
+        request.routing.policy = Some(policy.unwrap_or_else(|| self.settings().policy));
+        request
+    }
+
     /// Plans a generation again that a process left behind: it was accepted once, so nobody's leave is
     /// asked, it keeps the calls it was split into, and it may have no step left.
     pub(crate) async fn plan_again(
         &self,
         request: Request,
-        (team, kind): (&str, provider::Kind),
+        generation: &records::Generation,
         begun: Option<u8>,
     ) -> Result<Planned> {
-        let resolved = self.market().resolve_again(request.model.as_deref(), kind)?;
+        let team = generation.team.as_str();
+        let resolved = self.market().resolve_again(request.model.as_deref(), generation.kind)?;
+        let resolved = resolved.drawn_for(&generation.id);
         let layout = match begun {
             Some(size) => self.lay(&resolved, &request, team, size).await,
             None => self.lay_out(&resolved, &request, team).await,
@@ -147,6 +164,12 @@ impl Engine {
         }
         Ok(resolved)
     }
+}
+
+/// The policy of a team, if an operator gave it one.
+fn team_policy(team: &Team) -> Option<Policy> {
+    let name = team.rules.routing.policy.as_deref()?;
+    Policy::ALL.into_iter().find(|policy| policy.as_str() == name)
 }
 
 /// The work of one call.

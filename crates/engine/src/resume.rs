@@ -61,8 +61,7 @@ impl Engine {
             }
             Ok(request) => {
                 let begun = generation.attempts.first().map(|attempt| attempt.count);
-                let planned =
-                    self.plan_again(request, (&generation.team, generation.kind), begun).await;
+                let planned = self.plan_again(request, &generation, begun).await;
                 planned.map_err(|refusal| refusal.message)
             }
             Err(error) => Err(error.to_string()),

@@ -143,10 +143,11 @@ impl Engine {
         if let Some(started) = self.replay(caller, idempotency.as_ref()).await? {
             return Ok(Prepared::Replay(started));
         }
-        let resolved = self.resolve(caller, &request)?;
+        let id = self.ids().next("gen_");
+        let resolved = self.resolve(caller, &request)?.drawn_for(&id);
+        let request = self.settled(caller, request, &resolved);
         let spender = Spender::from(caller);
         let admission = self.enter(&spender, resolved.kind, &resolved.name).await?;
-        let id = self.ids().next("gen_");
         let asked = Asked {
             caller,
             request: &request,

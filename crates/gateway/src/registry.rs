@@ -4,19 +4,23 @@
 //! line of [`VENDORS`]: its adapter's configuration type derives how its options are read, so nothing
 //! else here or in [`crate::config`] learns of it.
 
+mod prices;
 #[cfg(test)]
 mod tests;
 
 use std::{collections::BTreeMap, fmt, io, path::Path, sync::Arc};
 
-use engine::{Account, Alias, Code, Market, OpenAccount, Refusal, Vendor as MarketVendor};
-use provider::{Model, Provider, SystemClock, Tariff};
+use engine::{
+    Account, Alias, AliasRules, Canary, Code, Market, OpenAccount, Refusal, Vendor as MarketVendor,
+};
+use provider::{Provider, SystemClock};
 use secrecy::SecretString;
 use serde_json::Value;
 use simulated_vendors::{Placement, Running, Vendors, VendorsSettings};
 
 use crate::config::{
-    AccountConfig, AccountError, BaseUrl, Config, Options, OptionsError, Problems, ProviderConfig,
+    AccountConfig, AccountError, AliasConfig, BaseUrl, Config, Options, OptionsError, Problems,
+    ProviderConfig,
 };
 
 /// A vendor's API that we know.
@@ -112,71 +116,71 @@ pub(crate) fn market(
         };
         match (given.vendor.build)(given, &base_url, Arc::clone(client)) {
             Ok(adapter) => {
-                check_prices(given, &*adapter, &mut problems);
+                prices::check(given, &*adapter, &mut problems);
                 vendors.push(with_accounts(given, adapter, is_loopback(&base_url)));
             }
             Err(wrong) => problems.add_option(wrong),
         }
     }
     let mut aliases = Vec::new();
-    for alias in &config.models.aliases {
-        let mut candidates = Vec::new();
-        for name in &alias.candidates {
-            let (provider, model) = name.split_once('/').unwrap_or((name, ""));
-            let vendor = vendors.iter().find(|vendor| vendor.name == provider);
-            let description = vendor.map(MarketVendor::description);
-            let found = description.as_ref().and_then(|known| known.model(model));
-            match found {
-                Some(model) if model.kind == alias.kind => candidates.push(name.clone()),
-                _ if alias.is_built_in() => {}
-                // A catalogue that nobody has read yet may have it.
-                None if vendor.is_some_and(|vendor| vendor.adapter.knowledge().is_some()) => {
-                    candidates.push(name.clone());
-                }
-                Some(model) => problems
-                    .add_alias(alias, format!("`{name}` makes {}, not {}", model.kind, alias.kind)),
-                None => {
-                    let models = description.as_ref().map(|known| &*known.models);
-                    let known = models.unwrap_or_default().iter().map(|model| &*model.name);
-                    let reason = crate::config::no_such_model(name, provider, model, known);
-                    problems.add_alias(alias, reason);
-                }
-            }
-        }
-        if !(alias.is_built_in() && candidates.is_empty()) {
-            let (name, variants) = (alias.name.clone(), alias.variants);
-            aliases.push(Alias { name, kind: alias.kind, candidates, variants });
+    for given in &config.models.aliases {
+        let alias = alias(given, &vendors, &mut problems);
+        if !(given.is_built_in() && alias.candidates.is_empty()) {
+            aliases.push(alias);
         }
     }
     problems.into_result()?;
     Ok(Market::new(vendors, aliases, config.models.defaults.clone()))
 }
 
-/// Whether the models that prices were agreed for are there, and are paid by the piece.
-fn check_prices(given: &ProviderConfig, adapter: &dyn Provider, problems: &mut Problems) {
-    let places = given.accounts.iter().map(|a| (format!("accounts.{}.", a.name), &a.prices));
-    for (place, terms) in std::iter::once((String::new(), &given.prices)).chain(places) {
-        for model in terms.models() {
-            if let Some(reason) = no_price(given, adapter, model) {
-                problems.add_price(given, &format!("{place}prices.{model}"), reason);
-            }
+/// An alias with those of its models that are there; what is wrong with the others is told.
+fn alias(given: &AliasConfig, vendors: &[MarketVendor], problems: &mut Problems) -> Alias {
+    let mut is_there = |name: &str, key: &str| match there(given, name, vendors) {
+        Ok(is_there) => is_there,
+        Err(reason) => {
+            problems.add_alias(given, key, reason);
+            false
         }
+    };
+    let candidates: Vec<_> =
+        given.candidates.iter().filter(|one| is_there(&one.model, "candidates")).collect();
+    let canary = given.canary.iter().find(|canary| is_there(&canary.model, "canary.model"));
+    let weights = candidates.iter().filter_map(|one| Some((one.model.clone(), one.weight?)));
+    Alias {
+        name: given.name.clone(),
+        kind: given.kind,
+        variants: given.variants,
+        rules: AliasRules {
+            policy: given.policy,
+            second_price: given.second_price,
+            weights: weights.collect(),
+            canary: canary.map(|canary| Canary {
+                model: canary.model.clone(),
+                per_million: canary.per_million,
+            }),
+        },
+        candidates: candidates.into_iter().map(|one| one.model.clone()).collect(),
     }
 }
 
-/// Why no price can be agreed for a model, if none can.
-fn no_price(given: &ProviderConfig, adapter: &dyn Provider, model: &str) -> Option<String> {
-    let description = adapter.describe();
-    match description.model(model) {
-        Some(Model { tariff: Tariff::Allowance { .. }, .. }) => {
-            Some("it is paid by an allowance: its price is the account's `plan`".to_owned())
-        }
-        Some(_) => None,
+/// Whether an alias may name this model; a built-in one leaves out what is not there.
+///
+/// # Errors
+/// Why not.
+fn there(alias: &AliasConfig, name: &str, vendors: &[MarketVendor]) -> Result<bool, String> {
+    let (provider, model) = name.split_once('/').unwrap_or((name, ""));
+    let vendor = vendors.iter().find(|vendor| vendor.name == provider);
+    let description = vendor.map(MarketVendor::description);
+    match description.as_ref().and_then(|known| known.model(model)) {
+        Some(model) if model.kind == alias.kind => Ok(true),
+        _ if alias.is_built_in() => Ok(false),
         // A catalogue that nobody has read yet may have it.
-        None if adapter.knowledge().is_some() => None,
+        None if vendor.is_some_and(|vendor| vendor.adapter.knowledge().is_some()) => Ok(true),
+        Some(model) => Err(format!("`{name}` makes {}, not {}", model.kind, alias.kind)),
         None => {
-            let known = description.models.iter().map(|model| &*model.name);
-            Some(crate::config::no_such_model(model, &given.name, model, known))
+            let models = description.as_ref().map(|known| &*known.models);
+            let known = models.unwrap_or_default().iter().map(|model| &*model.name);
+            Err(crate::config::no_such_model(name, provider, model, known))
         }
     }
 }
@@ -266,7 +270,7 @@ impl OpenAccount for Opener {
             .map_err(|wrong| refused(with.account_error(name, &wrong)))?;
         let account = with.accounts.first().ok_or_else(|| Refusal::internal(&"no account"))?;
         let wrong = account.prices.models().find_map(|model| {
-            let reason = no_price(&with, &*adapter, model)?;
+            let reason = prices::none(&with, &*adapter, model)?;
             Some(AccountError { place: format!("prices.{model}"), reason })
         });
         if let Some(wrong) = wrong {

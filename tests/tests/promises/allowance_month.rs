@@ -106,6 +106,7 @@ fn market(queue: &Queue, paid: &Vendor, clock: &Arc<dyn Clock>) -> Market {
         kind: Kind::Image,
         candidates: vec!["zsky/image".to_owned(), paid.to_owned()],
         variants: None,
+        rules: engine::AliasRules::default(),
     };
     let aliases =
         vec![alias("draft", "zekron/zekron-flash"), alias("photo", "zekron/zekron-image-1")];

@@ -31,6 +31,7 @@ mod openai_sdks;
 mod outages;
 mod own_clock;
 mod paid_once;
+mod policies;
 mod prices;
 mod queue_crash;
 mod queue_limits;

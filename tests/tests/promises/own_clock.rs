@@ -107,6 +107,7 @@ impl OwnClock {
                 asset_ttl: Duration::from_secs(3600),
                 attempts: 3,
                 policy: routing::Policy::Cost,
+                second_price: routing::SECOND_PRICE,
                 max_asset_bytes: 1 << 20,
                 memory_in_flight: 1 << 20,
                 public_url: "http://127.0.0.1:1".to_owned(),

@@ -90,8 +90,8 @@ async fn pay(waited: Arc<Journey>, lead: Option<Lead>) {
     if recall(&waited).await {
         return drop(lead);
     }
-    let whose = (waited.team.as_str(), waited.kind);
-    let planned = match engine.plan_again(waited.request.clone(), whose, None).await {
+    let now = waited.flight.now();
+    let planned = match engine.plan_again(waited.request.clone(), &now, None).await {
         Ok(planned) => planned,
         Err(refusal) => {
             let failure = failure(refusal.code, refusal.message);

@@ -10,7 +10,9 @@ use routing::Policy;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Alias, CacheUse, Delivery, InputRef, Market, Variants, Webhook, Wishes};
+use crate::{
+    Alias, AliasRules, CacheUse, Canary, Delivery, InputRef, Market, Variants, Webhook, Wishes,
+};
 
 fn alias(name: &str, candidates: &[&str]) -> Alias {
     Alias {
@@ -18,6 +20,7 @@ fn alias(name: &str, candidates: &[&str]) -> Alias {
         kind: Kind::Image,
         candidates: candidates.iter().map(|&name| name.to_owned()).collect(),
         variants: None,
+        rules: AliasRules::default(),
     }
 }
 
@@ -252,6 +255,23 @@ fn a_model_is_what_it_stands_for() {
     assert_ne!(photo, key_in(&changed, Some("photo")));
     let fresh = Alias { variants: Some(Variants::Fresh), ..alias("photo", &["a/one", "b/two"]) };
     assert_ne!(photo, key_in(&market(vec![fresh]), Some("photo")));
+    let ruled = |rules: AliasRules| {
+        let ruled = Alias { rules, ..alias("photo", &["a/one", "b/two"]) };
+        key_in(&market(vec![ruled]), Some("photo"))
+    };
+    let order = AliasRules {
+        policy: Some(Policy::Latency),
+        second_price: Some(MicroUsd::from_micros(7)),
+        weights: BTreeMap::from([("b/two".to_owned(), 3)]),
+        ..AliasRules::default()
+    };
+    assert_eq!(photo, ruled(order), "how one of them is chosen is nothing of it");
+    let canary = |per_million| {
+        let canary = Some(Canary { model: "c/three".to_owned(), per_million });
+        ruled(AliasRules { canary, ..AliasRules::default() })
+    };
+    assert_ne!(photo, canary(1), "what a canary makes is not given where there is none");
+    assert_eq!(canary(1), canary(500_000));
     let parted = market(vec![alias("photo", &["a/on", "eb/two"])]);
     assert_ne!(photo, key_in(&parted, Some("photo")));
 }

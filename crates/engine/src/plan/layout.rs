@@ -3,14 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use provider::{MicroUsd, Price, Quote, QuoteSource};
-use routing::{Barrier, Candidate, Standing, Wishes};
+use routing::{Barrier, Candidate, Entrant, Lead, Role, Standing, Wishes};
 
 use super::{
     Estimate, Step,
     quote::{Asking, Offered},
 };
 use crate::{
-    Engine, Request,
+    AliasRules, Canary, Engine, Request,
     decision::{Considered, Decision},
     market::{Listing, Resolved},
     scarcity::Taking,
@@ -32,13 +32,41 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Smaller is better: one that can be asked at all, then the least cost, then the most that
-    /// stand by, then the fewest calls.
-    fn rank(&self) -> (bool, i64, std::cmp::Reverse<usize>, usize) {
+    /// Smaller is better: one that can be asked at all, then whose turn it is, then the least cost, then
+    /// the most that stand by, then the fewest calls.
+    fn rank(&self) -> (bool, bool, i64, std::cmp::Reverse<usize>, usize) {
         let first = self.plan.order.first().and_then(|index| self.standing(*index));
         let cost = first.map_or(i64::MAX, |standing| standing.cost().micros());
+        let leads = first.and_then(|standing| standing.turn).is_some_and(routing::Turn::leads);
         let stand_by = std::cmp::Reverse(self.plan.order.len());
-        (first.is_none(), cost, stand_by, self.slots.len())
+        (first.is_none(), !leads, cost, stand_by, self.slots.len())
+    }
+
+    /// The same with those first whose turn it is.
+    fn led_by(self, resolved: &Resolved, lead: Option<Lead>) -> Self {
+        if resolved.rules.put_nobody_first() {
+            return self;
+        }
+        let entrants = self.entrants(resolved);
+        Self { plan: self.plan.led_by(&entrants, lead), ..self }
+    }
+
+    /// The candidates as weights and canaries see them.
+    fn entrants(&self, resolved: &Resolved) -> Vec<Entrant> {
+        let AliasRules { weights, canary, .. } = &*resolved.rules;
+        let entrant = |asked: &Asked| {
+            let is_it = |listing: &Listing| listing.is(&asked.listing);
+            let name = asked.listing.name();
+            let role = match canary {
+                Some(Canary { model, per_million }) if *model == name => {
+                    Role::Canary { per_million: *per_million }
+                }
+                _ if weights.is_empty() => Role::Regular { weight: 0 },
+                _ => Role::Regular { weight: weights.get(&name).copied().unwrap_or(1) },
+            };
+            Entrant { model: resolved.listings.iter().position(is_it).unwrap_or_default(), role }
+        };
+        self.asked.iter().map(entrant).collect()
     }
 
     fn standing(&self, index: usize) -> Option<&Standing> {
@@ -134,17 +162,14 @@ impl Engine {
         let mut sizes: Vec<u8> = resolved.listings.iter().map(|l| most(l).min(wanted)).collect();
         sizes.sort_unstable();
         sizes.dedup();
-        let mut best: Option<Layout> = None;
+        let mut layouts = Vec::with_capacity(sizes.len());
         for size in sizes {
-            let layout = self.lay(resolved, request, team, size).await;
-            best = match best {
-                Some(best) if best.rank() <= layout.rank() => Some(best),
-                _ => Some(layout),
-            };
+            layouts.push(self.lay_plain(resolved, request, team, size).await);
         }
-        match best {
+        // By rank and, among equals, the first.
+        match led(resolved, layouts).into_iter().min_by_key(Layout::rank) {
             Some(best) => best,
-            None => self.lay(resolved, request, team, wanted).await,
+            None => self.lay_plain(resolved, request, team, wanted).await,
         }
     }
 
@@ -156,11 +181,24 @@ impl Engine {
         team: &str,
         size: u8,
     ) -> Layout {
+        let layout = self.lay_plain(resolved, request, team, size).await;
+        let lead = drawn(resolved, std::slice::from_ref(&layout));
+        layout.led_by(resolved, lead)
+    }
+
+    /// The same by the policy alone.
+    async fn lay_plain(
+        &self,
+        resolved: &Resolved,
+        request: &Request,
+        team: &str,
+        size: u8,
+    ) -> Layout {
         let slots = split(request.count, size);
         let asked = self
             .ask(resolved, request, Asking { kind: resolved.kind, team, count: size, few: false })
             .await;
-        let wishes = self.wishes(request);
+        let wishes = self.wishes(request, resolved);
         let candidates: Vec<Candidate> =
             asked.iter().map(|asked| self.candidate(asked, resolved.kind, team, &slots)).collect();
         let plan = routing::plan(&candidates, wishes);
@@ -203,10 +241,14 @@ impl Engine {
     }
 
     /// What the caller wants, and what the operator set.
-    fn wishes(&self, request: &Request) -> Wishes {
-        let policy = request.routing.policy.unwrap_or_else(|| self.settings().policy);
-        let Request { routing, .. } = request;
-        Wishes { max_cost: routing.max_cost, patience: routing.deadline, ..Wishes::new(policy) }
+    fn wishes(&self, request: &Request, resolved: &Resolved) -> Wishes {
+        let (own, settings) = (&request.routing, self.settings());
+        Wishes {
+            policy: own.policy.or(resolved.rules.policy).unwrap_or(settings.policy),
+            second: resolved.rules.second_price.unwrap_or(settings.second_price),
+            max_cost: own.max_cost,
+            patience: own.deadline,
+        }
     }
 
     /// The whole request at one candidate, with what it takes of scarce things.
@@ -236,6 +278,24 @@ impl Engine {
         });
         Candidate { offer, wait: asked.wait, worth }
     }
+}
+
+/// The layouts with those first whose turn it is: the same one in each, whatever can be asked there.
+fn led(resolved: &Resolved, layouts: Vec<Layout>) -> Vec<Layout> {
+    let lead = drawn(resolved, &layouts);
+    layouts.into_iter().map(|layout| layout.led_by(resolved, lead)).collect()
+}
+
+/// Whose turn it is among those who can be asked in any of the layouts.
+fn drawn(resolved: &Resolved, layouts: &[Layout]) -> Option<Lead> {
+    let usable = |layout: &Layout| {
+        let entrants = layout.entrants(resolved);
+        layout.plan.usable(&entrants).collect::<Vec<Entrant>>()
+    };
+    if resolved.rules.put_nobody_first() {
+        return None;
+    }
+    routing::draw(layouts.iter().flat_map(usable), resolved.drawn?)
 }
 
 /// Splits `count` outputs into calls of at most `most`.

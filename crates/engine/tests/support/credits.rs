@@ -152,8 +152,13 @@ impl Stand for Credits {
         let firm = Arc::new(Firm(Arc::clone(vendor)));
         let vendors = vec![of("credits", Arc::clone(vendor) as _), of("firm", firm)];
         let candidates = vec!["credits/pix".to_owned(), "firm/pix".to_owned()];
-        let alias =
-            Alias { name: "photo".to_owned(), kind: Kind::Image, candidates, variants: None };
+        let alias = Alias {
+            name: "photo".to_owned(),
+            kind: Kind::Image,
+            candidates,
+            variants: None,
+            rules: engine::AliasRules::default(),
+        };
         Market::new(vendors, vec![alias], [(Kind::Image, "photo".to_owned())].into())
     }
 

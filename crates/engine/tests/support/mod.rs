@@ -165,6 +165,7 @@ impl<V: Stand> Stage<V> {
                 asset_ttl: Duration::from_secs(3600),
                 attempts: 3,
                 policy: routing::Policy::Cost,
+                second_price: routing::SECOND_PRICE,
                 max_asset_bytes: 1 << 20,
                 memory_in_flight: 1 << 20,
                 public_url: "http://127.0.0.1:1".to_owned(),
@@ -394,7 +395,13 @@ fn market(vendor: &Arc<Scripted>) -> Market {
         Vendor::new(provider.to_owned(), adapter, accounts, true)
     };
     let vendors = accounts.into_iter().map(of).collect();
-    let alias = Alias { name: "photo".to_owned(), kind: Kind::Image, candidates, variants: None };
+    let alias = Alias {
+        name: "photo".to_owned(),
+        kind: Kind::Image,
+        candidates,
+        variants: None,
+        rules: vendor.rules.lock().clone(),
+    };
     Market::new(vendors, vec![alias], BTreeMap::from([(Kind::Image, "photo".to_owned())]))
 }
 

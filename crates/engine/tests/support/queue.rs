@@ -211,6 +211,7 @@ impl Stand for Queue {
             kind: Kind::Video,
             candidates: vec!["queue/video".to_owned()],
             variants: None,
+            rules: engine::AliasRules::default(),
         };
         let defaults = BTreeMap::from([(Kind::Video, "clip".to_owned())]);
         Market::new(vec![market_vendor], vec![alias], defaults)

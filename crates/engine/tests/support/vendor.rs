@@ -85,6 +85,10 @@ pub(crate) struct Scripted {
     ways: Mutex<HashMap<String, VecDeque<Act>>>,
     /// The account of every submit.
     pub(crate) asked: Mutex<Vec<String>>,
+    /// What single accounts are expected to cost and take, in micro-dollars and seconds.
+    pub(crate) offers: Mutex<HashMap<&'static str, (i64, u64)>>,
+    /// The alias' rules.
+    pub(crate) rules: Mutex<engine::AliasRules>,
     /// Provider and account, as the market lists them.
     pub(crate) accounts: Mutex<Vec<(&'static str, &'static str)>>,
     pub(crate) rows: Mutex<Vec<Row>>,
@@ -118,6 +122,8 @@ impl Scripted {
             acts: Mutex::default(),
             ways: Mutex::default(),
             asked: Mutex::default(),
+            offers: Mutex::default(),
+            rules: Mutex::default(),
             accounts: Mutex::new(vec![("scripted", "main")]),
             rows: Mutex::default(),
             submits: AtomicUsize::new(0),
@@ -260,10 +266,14 @@ impl Provider for Scripted {
         Limits { concurrent: Some(3), ..Limits::none(Duration::from_secs(30)) }
     }
 
-    async fn quote(&self, _: Call<'_>, _: &Work) -> Result<Quote> {
-        let price =
-            Price { expected: MicroUsd::from_micros(COST), upper: MicroUsd::from_micros(COST * 2) };
-        let duration = Duration::from_secs(1);
+    async fn quote(&self, call: Call<'_>, _: &Work) -> Result<Quote> {
+        let offer = self.offers.lock().get(call.account).copied();
+        let (expected, seconds) = offer.unwrap_or((COST, 1));
+        let price = Price {
+            expected: MicroUsd::from_micros(expected),
+            upper: MicroUsd::from_micros(COST * 2),
+        };
+        let duration = Duration::from_secs(seconds);
         Ok(Quote {
             price,
             source: QuoteSource::Listed,

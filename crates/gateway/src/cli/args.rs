@@ -267,6 +267,8 @@ mod tests {
             "atelier teams create a --alert-at 101",
             "atelier teams create a --weight 0",
             "atelier teams create a --budgets {",
+            "atelier teams create a --policy luck",
+            "atelier teams update team_1 --policy cost --no-policy",
             "atelier teams update team_1 --budget-usd 5 --no-budget",
             "atelier users create ann",
             "atelier users create ann --role king",

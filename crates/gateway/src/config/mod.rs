@@ -22,6 +22,7 @@ mod section;
 mod substitute;
 mod summary;
 mod tree;
+mod trials;
 mod values;
 
 use std::{
@@ -32,16 +33,18 @@ use std::{
 };
 
 use ipnet::IpNet;
+use provider::MicroUsd;
 use records::sqlite::Durability;
 use routing::Policy;
 use secrecy::{SecretBox, SecretString};
 
 pub use self::{
     environment::Environment,
-    models::{AliasConfig, Models},
+    models::{AliasConfig, CandidateConfig, Models},
     options::OptionsError,
     providers::{AccountConfig, BaseUrl, LimitOverrides, ProviderConfig},
     section::{Problem, Problems},
+    trials::CanaryConfig,
 };
 pub(crate) use self::{
     options::Options, providers::AccountError, section::no_such_model, summary::Summary,
@@ -169,6 +172,8 @@ pub struct Fetch {
 pub struct Routing {
     /// What is preferred.
     pub policy: Policy,
+    /// What a second of waiting is worth to the policy `balanced`.
+    pub second_price: MicroUsd,
     /// How many attempts one generation may have.
     pub attempts: u32,
 }

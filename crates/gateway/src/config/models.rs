@@ -4,12 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use provider::Kind;
+use provider::{Kind, MicroUsd};
+use routing::Policy;
 
 use super::{
     providers::ProviderConfig,
     section::{Problem, Section, unknown},
     tree::Origin,
+    trials::{self, CanaryConfig},
     values,
 };
 
@@ -29,11 +31,26 @@ pub struct AliasConfig {
     pub name: String,
     /// What it makes.
     pub kind: Kind,
-    /// `provider/model`, of equal standing.
-    pub candidates: Vec<String>,
+    /// Of equal standing.
+    pub candidates: Vec<CandidateConfig>,
+    /// What is preferred among them; none is as everywhere.
+    pub policy: Option<Policy>,
+    /// What a second of waiting is worth; none is as everywhere.
+    pub second_price: Option<MicroUsd>,
+    /// A model that is tried.
+    pub canary: Option<CanaryConfig>,
     /// What a request without a seed gets when the same was made before; none is `cache.variants`.
     pub variants: Option<engine::Variants>,
     pub(crate) origin: Origin,
+}
+
+/// One of an alias' candidates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CandidateConfig {
+    /// `provider/model`
+    pub model: String,
+    /// How often it goes first beside the others.
+    pub weight: Option<u32>,
 }
 
 impl AliasConfig {
@@ -69,15 +86,24 @@ fn read_alias(
     let kind = section.value("kind", |text| values::one_of(&kinds, text));
     let variants = section.value("variants", |text| values::one_of(values::VARIANTS, text));
     let built_in = origin == Origin::Default;
-    let candidates = section.list("candidates", |text| {
-        let named = text.split_once('/').filter(|(_, model)| !model.is_empty());
-        let (provider, _) = named.ok_or_else(|| "is not `provider/model`".to_owned())?;
-        match providers.iter().find(|there| there.name == provider) {
-            Some(_) => Ok(Some(text.to_owned())),
-            None if built_in => Ok(None),
-            None => Err(format!("names the provider `{provider}`, which is not configured")),
+    let there = |text: &str| there(text, providers, built_in);
+    let single = |text: &str| {
+        let model = there(text)?;
+        Ok(model.map(|model| CandidateConfig { model, weight: None }))
+    };
+    let candidates = section.list_or_tables("candidates", single, |mut section| {
+        if !section.has("model") {
+            section.problem("model", "the name of a model belongs here, as `provider/model`");
         }
+        let model = section.value("model", there);
+        let weight = section.value("weight", values::weight);
+        section.finish();
+        Some(model?.map(|model| CandidateConfig { model, weight }))
     });
+    let policy = section.value("policy", values::policy);
+    let second_price = section.value("second_usd", values::dollars);
+    let canary = section.maybe("canary");
+    let canary = canary.and_then(|section| trials::read_canary(section, there));
     for (missing, key) in [(!has_kind, "kind"), (!has_candidates, "candidates")] {
         if missing {
             section.problem(key, "an alias needs this key");
@@ -85,7 +111,31 @@ fn read_alias(
     }
     section.finish();
     let candidates = candidates.into_iter().flatten().collect();
-    Some(AliasConfig { name, kind: kind?, candidates, variants, origin })
+    Some(AliasConfig {
+        name,
+        kind: kind?,
+        candidates,
+        policy,
+        second_price,
+        canary,
+        variants,
+        origin,
+    })
+}
+
+/// A model's name, where its provider is configured; none where a built-in alias names one that is not.
+fn there(
+    text: &str,
+    providers: &[ProviderConfig],
+    built_in: bool,
+) -> Result<Option<String>, String> {
+    let named = text.split_once('/').filter(|(_, model)| !model.is_empty());
+    let (provider, _) = named.ok_or_else(|| "is not `provider/model`".to_owned())?;
+    match providers.iter().find(|there| there.name == provider) {
+        Some(_) => Ok(Some(text.to_owned())),
+        None if built_in => Ok(None),
+        None => Err(format!("names the provider `{provider}`, which is not configured")),
+    }
 }
 
 fn read_defaults(section: Section<'_>, models: &mut Models) {

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use records::sqlite::Durability;
-use routing::Policy;
 
 use super::{
     Cache, CacheScope, Config, Fetch, Retention, Routing, Server, Storage, models, providers,
@@ -165,9 +164,9 @@ fn read_fetch(mut section: Section<'_>) -> Option<Fetch> {
 }
 
 fn read_routing(mut section: Section<'_>) -> Option<Routing> {
-    let policies = Policy::ALL.map(|policy| (policy.as_str(), policy));
-    let policy = section.value("policy", |text| values::one_of(&policies, text));
+    let policy = section.value("policy", values::policy);
+    let second_price = section.value("second_usd", values::dollars);
     let attempts = section.value("attempts", values::count);
     section.finish();
-    Some(Routing { policy: policy?, attempts: attempts? })
+    Some(Routing { policy: policy?, second_price: second_price?, attempts: attempts? })
 }

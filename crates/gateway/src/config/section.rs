@@ -46,9 +46,9 @@ impl Problems {
         self.list.push(Problem::new(wrong.origin, &wrong.key, wrong.reason));
     }
 
-    /// Something is wrong with an alias' candidates.
-    pub(crate) fn add_alias(&mut self, alias: &AliasConfig, reason: String) {
-        let key = format!("models.{}.candidates", alias.name);
+    /// Something is wrong with an alias' candidates, or with another key of it.
+    pub(crate) fn add_alias(&mut self, alias: &AliasConfig, key: &str, reason: String) {
+        let key = format!("models.{}.{key}", alias.name);
         self.list.push(Problem::new(alias.origin, &key, reason));
     }
 
@@ -209,6 +209,26 @@ impl<'a> Section<'a> {
         key: &'static str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Vec<T> {
+        let read = |(path, item): (String, Node)| read(&path, &item, self.findings, &parse);
+        self.items(key).into_iter().filter_map(read).collect()
+    }
+
+    /// As [`list`](Self::list), where an item may also be a table.
+    pub(crate) fn list_or_tables<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+        of_table: impl Fn(Self) -> Option<T>,
+    ) -> Vec<T> {
+        let read = |(path, item): (String, Node)| match item.shape {
+            Shape::Table(_) => of_table(Section::new(path, item, self.findings)),
+            _ => read(&path, &item, self.findings, &parse),
+        };
+        self.items(key).into_iter().filter_map(read).collect()
+    }
+
+    /// The items of a list, with their paths.
+    fn items(&mut self, key: &'static str) -> Vec<(String, Node)> {
         let Some(node) = self.take(key) else { return Vec::new() };
         let path = self.path_of(key);
         let items = match node.shape {
@@ -223,10 +243,8 @@ impl<'a> Section<'a> {
                 Vec::new()
             }
         };
-        let read = |(index, item): (usize, &Node)| {
-            read(&format!("{path}[{index}]"), item, self.findings, &parse)
-        };
-        items.iter().enumerate().filter_map(read).collect()
+        let with_path = |(index, item)| (format!("{path}[{index}]"), item);
+        items.into_iter().enumerate().map(with_path).collect()
     }
 
     /// A table in it; an absent one is empty.
@@ -234,6 +252,13 @@ impl<'a> Section<'a> {
         let origin = self.origin;
         let node = self.take(key).unwrap_or_else(|| Node::table(origin));
         Section::new(self.path_of(key), node, self.findings)
+    }
+
+    /// A table in it, if there is one.
+    pub(crate) fn maybe(&mut self, key: &'static str) -> Option<Self> {
+        let is_there = self.has(key);
+        let section = self.section(key);
+        is_there.then_some(section)
     }
 
     /// Every entry that nobody took, each as a table of its own: for maps whose keys are names.

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use records::sqlite::Durability;
 
-use super::{BaseUrl, CacheScope, Config, values::show_bytes};
+use super::{BaseUrl, CacheScope, CanaryConfig, CandidateConfig, Config, values::show_bytes};
 
 /// A configuration in words.
 pub(crate) struct Summary<'a>(pub(crate) &'a Config);
@@ -96,8 +96,21 @@ impl Summary<'_> {
         for alias in &self.0.models.aliases {
             let is_default = self.0.models.defaults.values().any(|name| *name == alias.name);
             let mark = if is_default { " (default)" } else { "" };
-            let candidates = alias.candidates.join(", ");
-            writeln!(f, "model      {}: {}{mark}: {candidates}", alias.name, alias.kind)?;
+            let candidate = |CandidateConfig { model, weight }: &CandidateConfig| match weight {
+                Some(weight) => format!("{model} (weight {weight})"),
+                None => model.clone(),
+            };
+            let candidates: Vec<String> = alias.candidates.iter().map(candidate).collect();
+            let candidates = candidates.join(", ");
+            write!(f, "model      {}: {}{mark}: {candidates}", alias.name, alias.kind)?;
+            if let Some(CanaryConfig { model, per_million }) = &alias.canary {
+                let (whole, rest) = (per_million / 10_000, per_million % 10_000);
+                write!(f, "; canary {model}, {whole}.{rest:04} %")?;
+            }
+            if let Some(policy) = alias.policy {
+                write!(f, "; {}", policy.as_str())?;
+            }
+            writeln!(f)?;
         }
         Ok(())
     }

@@ -51,8 +51,11 @@ fn an_empty_file_has_the_contracts_defaults() {
         ["zk_simulated", "zsky_live_simulated", "gnr_live_simulated"]
     );
     let [photo, clip] = &config.models.aliases[..] else { panic!("{:?}", config.models) };
-    assert_eq!(photo.candidates, ["zekron/zekron-image-1", "zsky/image", "generor/10003"]);
-    assert_eq!(clip.candidates, ["zsky/video", "generor/20061"]);
+    let named = |alias: &AliasConfig| {
+        alias.candidates.iter().map(|one| one.model.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(named(photo), ["zekron/zekron-image-1", "zsky/image", "generor/10003"]);
+    assert_eq!(named(clip), ["zsky/video", "generor/20061"]);
     assert_eq!(config.models.defaults.len(), 2);
 }
 
@@ -308,4 +311,84 @@ fn retention_is_a_period_or_never_and_prompts_go_first() {
     ] {
         assert!(told(text).contains(wanted), "{text}: {}", told(text));
     }
+}
+
+const CHOOSING: &str = "
+providers:
+  zekron: { accounts: { main: {} } }
+  zsky: { accounts: { main: {} } }
+models:
+  photo:
+    kind: image
+    candidates: [zekron/zekron-image-1, { model: zsky/image, weight: 3 }]
+    policy: balanced
+    second_usd: 0.002
+    canary: { model: zekron/zekron-xl, share: 0.05 }
+routing: { policy: latency, second_usd: 0.01 }
+";
+
+#[test]
+fn an_alias_says_how_one_of_its_candidates_is_chosen() {
+    let config = load(CHOOSING).unwrap();
+    assert_eq!(config.routing.second_price, MicroUsd::from_micros(10_000));
+    let market = market(&config).unwrap();
+    let alias = market.aliases().find(|alias| alias.name == "photo").unwrap();
+    assert_eq!(alias.candidates, ["zekron/zekron-image-1", "zsky/image"]);
+    let rules = &alias.rules;
+    assert_eq!(rules.policy, Some(Policy::Balanced));
+    assert_eq!(rules.second_price, Some(MicroUsd::from_micros(2_000)));
+    assert_eq!(rules.weights, [("zsky/image".to_owned(), 3)].into());
+    let canary = rules.canary.as_ref().map(|canary| (&*canary.model, canary.per_million));
+    assert_eq!(canary, Some(("zekron/zekron-xl", 50_000)));
+    assert_eq!(market.resolve(Some("photo"), None).unwrap().listings.len(), 3);
+    let shown = Summary(&config).to_string();
+    let line = "photo: image: zekron/zekron-image-1, zsky/image (weight 3); \
+                canary zekron/zekron-xl, 5.0000 %; balanced";
+    assert!(shown.contains(line), "{shown}");
+    assert_eq!(load("").unwrap().routing.second_price, routing::SECOND_PRICE);
+}
+
+#[test]
+fn a_choice_that_makes_no_sense_is_told_by_its_path() {
+    for (was, is, said) in [
+        (
+            "weight: 3",
+            "wieght: 3",
+            "candidates[1].wieght: this key is unknown; the nearest is `models.photo.candidates[1].weight`",
+        ),
+        ("weight: 3", "weight: -1", "candidates[1].weight: `-1` is not a weight from 0 to 1000"),
+        ("model: zsky/image, ", "", "candidates[1].model: the name of a model belongs here"),
+        (
+            "zsky/image",
+            "nobody/image",
+            "candidates[1].model: `nobody/image` names the provider `nobody`",
+        ),
+        ("policy: balanced", "policy: luck", "models.photo.policy: `luck` is none of"),
+        ("second_usd: 0.002", "second_usd: -1", "models.photo.second_usd: `-1` is not an amount"),
+        ("share: 0.05", "share: 1.5", "canary.share: `1.5` is not a share from 0 to 1"),
+        (", share: 0.05", "", "canary.share: it needs its share"),
+        (
+            "share: 0.05",
+            "shaer: 0.05",
+            "canary.shaer: this key is unknown; the nearest is `models.photo.canary.share`",
+        ),
+        (
+            "canary:",
+            "canray:",
+            "models.photo.canray: this key is unknown; the nearest is `models.photo.canary`",
+        ),
+        (
+            "second_usd: 0.01 ",
+            "second: 0.01 ",
+            "routing.second: this key is unknown; the nearest is `routing.second_usd`",
+        ),
+    ] {
+        let told = told(&CHOOSING.replacen(was, is, 1));
+        assert!(told.contains(said), "{is}: {told}");
+    }
+    let unknown = load(&CHOOSING.replace("zekron-xl", "zekron-xxl")).unwrap();
+    let told = market(&unknown).unwrap_err().to_string();
+    let said =
+        "models.photo.canary.model: `zekron/zekron-xxl`: zekron has no such model; the nearest is";
+    assert!(told.contains(said), "{told}");
 }

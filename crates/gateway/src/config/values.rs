@@ -10,6 +10,8 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use ipnet::IpNet;
+use provider::MicroUsd;
+use routing::Policy;
 use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use url::Url;
 
@@ -130,6 +132,36 @@ pub(super) fn thousandths(text: &str) -> Result<u32, String> {
         Some((1, 0)) => Ok(1000),
         _ => Err(wrong()),
     }
+}
+
+/// A policy's name.
+pub(super) fn policy(text: &str) -> Result<Policy, String> {
+    one_of(&Policy::ALL.map(|policy| (policy.as_str(), policy)), text)
+}
+
+/// Money that nobody owes.
+pub(super) fn dollars(text: &str) -> Result<MicroUsd, String> {
+    match text.parse::<MicroUsd>() {
+        Ok(amount) if amount >= MicroUsd::ZERO => Ok(amount),
+        _ => Err("is not an amount of US dollars such as `0.001`".to_owned()),
+    }
+}
+
+/// A share, in millionths.
+pub(super) fn share(text: &str) -> Result<u32, String> {
+    // Decimals of six places are read as money is: exactly.
+    let millionths = text.parse::<MicroUsd>().ok().map(MicroUsd::micros);
+    let share = millionths.and_then(|millionths| u32::try_from(millionths).ok());
+    share
+        .filter(|share| *share <= 1_000_000)
+        .ok_or_else(|| "is not a share from 0 to 1 such as `0.05`".to_owned())
+}
+
+/// A weight beside others.
+pub(super) fn weight(text: &str) -> Result<u32, String> {
+    const MOST: u32 = 1000;
+    let weight = text.parse().ok().filter(|weight| *weight <= MOST);
+    weight.ok_or_else(|| format!("is not a weight from 0 to {MOST}"))
 }
 
 /// One of these words.

@@ -1,7 +1,11 @@
 //! How routing stands now: aliases with their candidates, and what scarce things are worth.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpRequest, HttpResponse, web::Data};
-use engine::{Scarce, Thing, keys::Right};
+use engine::{Alias, AliasRules, Scarce, Thing, keys::Right};
+use provider::MicroUsd;
+use routing::Policy;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -25,7 +29,29 @@ pub(super) struct RoutingAnswer {
 #[derive(Serialize, ToSchema)]
 struct AliasDto {
     alias: String,
+    /// What is preferred here, where the alias says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<&'static str>,
+    /// What a second of waiting is worth to `balanced`, where the alias says it.
+    #[schema(value_type = Option<String>, example = "0.001000")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    second_usd: Option<MicroUsd>,
+    /// How often each of its models goes first beside the others, where it has weights.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    weights: BTreeMap<String, u32>,
+    /// The model that is tried with a share of the requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    canary: Option<TriedDto>,
     candidates: Vec<EstimateDto>,
+}
+
+/// A model that is tried.
+#[derive(Serialize, ToSchema)]
+struct TriedDto {
+    /// `provider/model`
+    model: String,
+    /// Its share of the requests, of 1.
+    share: f64,
 }
 
 /// Something of which there is only so much.
@@ -58,7 +84,7 @@ pub(super) async fn get(request: HttpRequest, state: Data<State>) -> Result {
     for alias in engine.market().aliases() {
         let standings = engine.standings(alias).await?;
         let candidates = standings.into_iter().map(EstimateDto::from).collect();
-        aliases.push(AliasDto { alias: alias.name.clone(), candidates });
+        aliases.push(AliasDto::of(alias, candidates));
     }
     // What teams have left of their budgets is money, and not for everybody who may read.
     let all = actor.needs(Right::ReadMoney).is_ok();
@@ -67,6 +93,29 @@ pub(super) async fn get(request: HttpRequest, state: Data<State>) -> Result {
     let shadow_prices = scarce.into_iter().map(ScarceDto::from).collect();
     let policy = engine.policy().as_str();
     Ok(HttpResponse::Ok().json(RoutingAnswer { policy, aliases, shadow_prices }))
+}
+
+impl AliasDto {
+    fn of(alias: &Alias, candidates: Vec<EstimateDto>) -> Self {
+        let AliasRules { policy, second_price, canary, .. } = &alias.rules;
+        Self {
+            alias: alias.name.clone(),
+            policy: policy.map(Policy::as_str),
+            second_usd: *second_price,
+            weights: alias.weights(),
+            canary: canary.as_ref().map(|canary| TriedDto::of(&canary.model, canary.per_million)),
+            candidates,
+        }
+    }
+}
+
+impl TriedDto {
+    fn of(model: &str, per_million: u32) -> Self {
+        // Decimal digits, as the configuration has them.
+        let (whole, rest) = (per_million / 1_000_000, per_million % 1_000_000);
+        let share = format!("{whole}.{rest:06}");
+        Self { model: model.to_owned(), share: share.parse().unwrap_or_default() }
+    }
 }
 
 impl From<Scarce> for ScarceDto {

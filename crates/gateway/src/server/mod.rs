@@ -281,6 +281,7 @@ fn settings(config: &Config) -> Settings {
         asset_ttl: storage.asset_ttl,
         attempts: config.routing.attempts,
         policy: config.routing.policy,
+        second_price: config.routing.second_price,
         max_asset_bytes: MAX_ASSET_BYTES,
         memory_in_flight: MEMORY_IN_FLIGHT,
         public_url: config.server.public_url.clone().unwrap_or_default(),

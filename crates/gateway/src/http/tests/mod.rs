@@ -117,6 +117,7 @@ impl House {
                 asset_ttl: Duration::from_secs(3600),
                 attempts: 3,
                 policy: routing::Policy::Cost,
+                second_price: routing::SECOND_PRICE,
                 max_asset_bytes: 1 << 20,
                 memory_in_flight: 1 << 24,
                 public_url: "http://atelier.test".to_owned(),
@@ -262,9 +263,15 @@ fn market() -> Market {
     let accounts = vec![Arc::new(account)];
     let vendor = Vendor::new("painter", adapter, accounts, true);
     let candidates = vec!["painter/oil".to_owned()];
-    let alias = Alias { name: "photo".to_owned(), kind: Kind::Image, candidates, variants: None };
+    let alias = Alias {
+        name: "photo".to_owned(),
+        kind: Kind::Image,
+        candidates,
+        variants: None,
+        rules: engine::AliasRules::default(),
+    };
     let candidates = vec!["painter/film".to_owned()];
-    let clip = Alias { name: "clip".to_owned(), kind: Kind::Video, candidates, variants: None };
+    let clip = Alias { name: "clip".to_owned(), kind: Kind::Video, candidates, ..alias.clone() };
     let defaults = [(Kind::Image, "photo"), (Kind::Video, "clip")];
     let defaults = defaults.map(|(kind, name)| (kind, name.to_owned()));
     Market::new(vec![vendor], vec![alias, clip], BTreeMap::from(defaults))
