@@ -38,6 +38,8 @@ pub struct Considered {
     pub standing: Option<Standing>,
     /// Why it could not.
     pub reason: Option<String>,
+    /// Whether nothing but a used-up allowance was why: with another plan it could have been.
+    pub used_up: bool,
 }
 
 /// As it is kept: a row for every request, so short.
@@ -62,6 +64,8 @@ struct KeptCandidate {
     t: Option<Turn>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     x: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    u: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives references")]
@@ -83,13 +87,14 @@ impl Decision {
             }),
             t: one.standing.and_then(|standing| standing.turn),
             x: one.reason.clone(),
+            u: one.used_up,
         };
         let kept = Kept { p: self.policy, c: self.candidates.iter().map(candidate).collect() };
         serde_json::to_string(&kept).unwrap_or_default()
     }
 
     /// From what was kept; none where it cannot be read.
-    pub(crate) fn from_kept(kept: &str) -> Option<Self> {
+    pub fn from_kept(kept: &str) -> Option<Self> {
         let Kept { p, c } = serde_json::from_str(kept).ok()?;
         let candidate = |one: KeptCandidate| Considered {
             model: one.m,
@@ -105,6 +110,7 @@ impl Decision {
                 turn: one.t,
             }),
             reason: one.x,
+            used_up: one.u,
         };
         Some(Self { policy: p, candidates: c.into_iter().map(candidate).collect() })
     }
@@ -142,6 +148,7 @@ mod tests {
                 turn: Some(Turn::Behind),
             }),
             reason: None,
+            used_up: false,
         };
         let gone = Considered {
             model: "c/d".to_owned(),
@@ -149,6 +156,7 @@ mod tests {
             units: 3,
             standing: None,
             reason: Some("the units are gone".to_owned()),
+            used_up: true,
             ..usable.clone()
         };
         let never = Considered { bare: None, units: 0, ..gone.clone() };

@@ -203,7 +203,9 @@ const TRY_AGAIN: Duration = Duration::from_secs(15);
 
 fn soonest(asked: &[Asked], plan: &routing::Plan) -> Duration {
     let passing = asked.iter().zip(&plan.verdicts).filter_map(|(asked, verdict)| match verdict {
-        Verdict::Out(Barrier::Passing(_)) if !asked.wait.is_zero() => Some(asked.wait),
+        Verdict::Out(Barrier::Passing(_) | Barrier::UsedUp(_)) if !asked.wait.is_zero() => {
+            Some(asked.wait)
+        }
         _ => None,
     });
     passing.min().map_or(TRY_AGAIN, |wait| wait.min(TRY_AGAIN))

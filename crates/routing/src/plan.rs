@@ -42,15 +42,17 @@ pub struct Candidate {
 pub enum Barrier {
     /// No wait would change it: a capability, a ceiling, the caller's own choice of providers.
     Lasting(String),
-    /// It may pass: the account is held, dark or out of allowance.
+    /// It may pass: the account is held or dark.
     Passing(String),
+    /// It may pass: an allowance is used up. Another day, month or plan has it again.
+    UsedUp(String),
 }
 
 impl Barrier {
     /// The reason in words.
     pub fn reason(&self) -> &str {
         match self {
-            Self::Lasting(reason) | Self::Passing(reason) => reason,
+            Self::Lasting(reason) | Self::Passing(reason) | Self::UsedUp(reason) => reason,
         }
     }
 }
@@ -176,7 +178,8 @@ impl fmt::Display for Verdict {
 impl Plan {
     /// Whether only time stands in the way of at least one candidate.
     pub fn may_pass(&self) -> bool {
-        self.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Out(Barrier::Passing(_))))
+        let mut barriers = self.verdicts.iter().filter_map(Verdict::barrier);
+        barriers.any(|barrier| !matches!(barrier, Barrier::Lasting(_)))
     }
 }
 

@@ -129,6 +129,7 @@ impl Layout {
                 units: if asked.prepaid && bare.is_some() { units } else { 0 },
                 standing: standing.copied(),
                 reason: verdict.barrier().map(|barrier| barrier.reason().to_owned()),
+                used_up: matches!(verdict.barrier(), Some(Barrier::UsedUp(_))),
             }
         });
         Decision { policy: self.wishes.policy, candidates: candidates.collect() }

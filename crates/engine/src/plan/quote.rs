@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use provider::{Input, MicroUsd, Price, Quote, Work};
+use provider::{HoldReason, Input, MicroUsd, Price, Quote, Work};
 use routing::Barrier;
 
 use super::work;
@@ -84,8 +84,11 @@ impl Engine {
     /// Why the account takes no work of this team now, whatever it is.
     async fn stopped(&self, account: &Account, team: &str) -> Option<Barrier> {
         if let Some(hold) = self.health().hold(&account.id, self.clock().now()) {
-            let reason = hold.reason.as_str();
-            return Some(Barrier::Passing(format!("the account is on hold ({reason})")));
+            let said = format!("the account is on hold ({})", hold.reason.as_str());
+            return Some(match hold.reason {
+                HoldReason::Allowance => Barrier::UsedUp(said),
+                _ => Barrier::Passing(said),
+            });
         }
         let rule = account.limits.safety.as_ref()?;
         let stopped = self.guard().look(&account.id, rule, team).await.err()?;
@@ -137,7 +140,7 @@ impl Engine {
             }
             false => first,
         };
-        look.map_err(|gone| Barrier::Passing(gone.to_string()))
+        look.map_err(|gone| Barrier::UsedUp(gone.to_string()))
     }
 
     /// The inputs as capabilities see them: role, type and a link, no bytes.

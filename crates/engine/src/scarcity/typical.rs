@@ -103,6 +103,7 @@ mod tests {
             units,
             standing: None,
             reason: None,
+            used_up: false,
         }
     }
 

@@ -69,7 +69,7 @@ fn dto(decision: Decision) -> DecisionAnswer {
 
 impl From<Considered> for CandidateDto {
     fn from(one: Considered) -> Self {
-        let Considered { model, account, bare, units, standing, reason } = one;
+        let Considered { model, account, bare, units, standing, reason, .. } = one;
         Self {
             model,
             account,
