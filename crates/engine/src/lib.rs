@@ -58,7 +58,7 @@ mod reseal;
 mod resume;
 mod retries;
 mod rotate;
-mod scarcity;
+pub mod scarcity;
 mod secrets;
 mod seen;
 mod settle;

@@ -8,61 +8,97 @@
     reason = "worths are expectations; money that is booked stays in integers"
 )]
 
+mod history;
 mod things;
 mod typical;
 mod weigh;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::RwLock;
 use provider::{Kind, MicroUsd, Timestamp};
-use routing::Outlook;
+use routing::{Demand, Outlook};
 
-use self::things::Things;
-pub use self::things::{Scarce, Thing};
 pub(crate) use self::weigh::weigh;
+pub use self::{
+    history::{HISTORY, History, Seen},
+    things::{Scarce, Thing, Things},
+    weigh::{STANDING, rest},
+};
 use crate::Engine;
 
 /// What is worth how much, as of the last time that it was weighed.
 #[derive(Debug, Default)]
 pub(crate) struct Scarcity(RwLock<Arc<Weighed>>);
 
+/// Everything scarce with what it is worth. It is a plain value: of the past it is found in the same way
+/// as of the present.
 #[derive(Debug, Default)]
-struct Weighed {
+pub struct Weighed {
     things: Things,
     outlook: Outlook,
 }
 
 /// What a candidate takes of scarce things.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Taking<'a> {
+pub struct Taking<'a> {
     /// `provider/name`.
-    pub(crate) account: &'a str,
-    pub(crate) kind: Kind,
+    pub account: &'a str,
+    /// What is made.
+    pub kind: Kind,
     /// Units of an allowance.
-    pub(crate) units: u32,
+    pub units: u32,
     /// Whether the money buys units past it.
-    pub(crate) bought: bool,
+    pub bought: bool,
     /// What is charged.
-    pub(crate) money: MicroUsd,
+    pub money: MicroUsd,
     /// Who pays.
-    pub(crate) team: &'a str,
-    pub(crate) now: Timestamp,
+    pub team: &'a str,
+    /// When.
+    pub now: Timestamp,
 }
 
 impl Scarcity {
     /// What that is worth to others, beyond its price.
     pub(crate) fn worth(&self, taking: &Taking<'_>) -> MicroUsd {
         let weighed = Arc::clone(&self.0.read());
-        let each = |thing: usize| weighed.outlook.worth(thing, taking.now.millis());
+        weighed.worth(taking)
+    }
+}
+
+impl Weighed {
+    /// Weighs everything as it stands now, for what is to come until `end`; `seen` are the newest requests,
+    /// `shares` how often each kind is asked for.
+    /// It begins with the prices of the last time where the same things were scarce.
+    #[must_use]
+    pub fn again(
+        last: &Self,
+        things: Things,
+        (now, end): (Timestamp, Timestamp),
+        (demand, seen): (&Demand, &[Seen]),
+        shares: &HashMap<Kind, f64>,
+    ) -> Self {
+        let typical = typical::standing(&things, seen, shares);
+        let mut outlook = match things.are_those_of(&last.things) {
+            true => last.outlook.clone(),
+            false => Outlook::new(),
+        };
+        let fresh = things.resources();
+        outlook.solve(now.millis(), end.millis(), fresh, demand, &typical, &[]);
+        Self { things, outlook }
+    }
+
+    /// What that is worth to others, beyond its price.
+    pub fn worth(&self, taking: &Taking<'_>) -> MicroUsd {
+        let each = |thing: usize| self.outlook.worth(thing, taking.now.millis());
         let mut sum = 0.0;
-        if let Some(account) = weighed.things.of_account(taking.account) {
+        if let Some(account) = self.things.of_account(taking.account) {
             let units = account.units.iter().filter(|(kind, _)| *kind == taking.kind);
             sum += f64::from(taking.units) * units.map(|(_, thing)| each(*thing)).sum::<f64>();
             let purse = if taking.bought { account.overage } else { account.balance };
             sum += whole(taking.money) * purse.map_or(0.0, each);
         }
-        let budgets = weighed.things.of_team(taking.team).iter();
+        let budgets = self.things.of_team(taking.team).iter();
         sum += whole(taking.money) * budgets.map(|thing| each(*thing)).sum::<f64>();
         micros(sum)
     }

@@ -53,7 +53,7 @@ pub struct Scarce {
 
 /// Every scarce thing, each with its supplies and with who draws on it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Things {
+pub struct Things {
     list: Vec<(Thing, Resource)>,
     accounts: HashMap<String, OfAccount>,
     teams: HashMap<String, Vec<usize>>,
@@ -99,7 +99,7 @@ impl Things {
     }
 
     /// Units of a window: what is left of this one, and the whole of the next, if it is asked for.
-    pub(super) fn add_units(
+    pub fn add_units(
         &mut self,
         account: &str,
         (kind, window): (Kind, Calendar),
@@ -115,7 +115,7 @@ impl Things {
     }
 
     /// Money for units past the allowance: what is left of this month's carries over.
-    pub(super) fn add_overage(
+    pub fn add_overage(
         &mut self,
         account: &str,
         (left, resets_at): (MicroUsd, Timestamp),

@@ -1,17 +1,34 @@
 //! Requests that stand for those to come: from how each was decided, every way to serve it.
 
+use std::collections::HashMap;
+
 use provider::Kind;
 use routing::{Draw, Turn, Typical, Way};
 
-use super::{things::Things, whole};
+use super::{Seen, things::Things, whole};
 use crate::{Considered, Decision};
 
 /// Nothing is turned away to save what it takes: to go without costs a dollar and twice the dearest way,
 /// more than any other.
 const WITHOUT: f64 = 1e6;
 
+/// The newest requests as those that stand for what is to come, each kind as often as it is asked for.
+pub(super) fn standing(
+    things: &Things,
+    seen: &[Seen],
+    shares: &HashMap<Kind, f64>,
+) -> Vec<Typical> {
+    let mut of_kind: HashMap<Kind, f64> = HashMap::new();
+    seen.iter().for_each(|one| *of_kind.entry(one.kind).or_default() += 1.0);
+    let one = |one: &Seen| {
+        let weight = shares.get(&one.kind)? / of_kind.get(&one.kind)?;
+        Some(typical(things, (&one.team, one.kind), &one.decision, weight))
+    };
+    seen.iter().filter_map(one).collect()
+}
+
 /// A request of this team for this kind, decided so, with every way to serve it.
-pub(super) fn typical(
+fn typical(
     things: &Things,
     (team, kind): (&str, Kind),
     decision: &Decision,

@@ -3,18 +3,17 @@
 //! All that is expected of the future comes from the records: how earlier requests were decided, and how
 //! many there were in which hour. So nothing is lost with a process, and what other processes did counts.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use coordination::LotLoad;
-use provider::{Calendar, Kind, MicroUsd, Timestamp};
+use provider::{Calendar, MicroUsd, Timestamp};
 use records::Decided;
-use routing::{Demand, Typical};
 
-use super::{Weighed, things::Things, typical::typical};
+use super::{
+    Weighed,
+    history::{HISTORY, HOUR, History, Seen},
+    things::Things,
+};
 use crate::{Decision, Engine, budgets::Spender};
 
 /// How often it is done: a tight budget is lost within hours.
@@ -24,14 +23,16 @@ const FIRST_EVERY: Duration = Duration::from_secs(60);
 /// So many decisions are little.
 const LITTLE: usize = 500;
 /// The newest decisions stand for those to come.
-const STANDING: u32 = 2_000;
-/// How far back demand is looked at: enough for the week's shape.
-const HISTORY: Duration = Duration::from_secs(8 * 7 * 86_400);
+pub const STANDING: u32 = 2_000;
 /// An operator who is told that a balance runs low fills it up within this time.
 const FILLED_UP_WITHIN: Duration = Duration::from_secs(86_400);
 /// Budgets of so many teams at most are looked at, of those that asked most often lately.
 const TEAMS: usize = 200;
-const HOUR: Duration = Duration::from_secs(3600);
+
+/// How long what was found with so many known decisions is good for.
+pub const fn rest(known: usize) -> Duration {
+    if known < LITTLE { FIRST_EVERY } else { EVERY }
+}
 
 /// Weighs everything again and again, until the engine stops.
 pub(crate) async fn weigh(engine: Engine) {
@@ -44,7 +45,7 @@ pub(crate) async fn weigh(engine: Engine) {
                 LITTLE
             }
         };
-        let rest = if known < LITTLE { FIRST_EVERY } else { EVERY };
+        let rest = rest(known);
         let clock = engine.clock();
         tokio::select! {
             () = clock.sleep_until(clock.now().plus(rest)) => {}
@@ -53,54 +54,11 @@ pub(crate) async fn weigh(engine: Engine) {
     }
 }
 
-/// How many requests there were in each hour, by kind.
-#[derive(Debug, Default)]
-struct History {
-    hours: BTreeMap<(Timestamp, Kind), u64>,
-}
-
-impl History {
-    /// Reads what is not known yet, and forgets what is too old.
-    async fn read(&mut self, engine: &Engine, now: Timestamp) -> records::Result<()> {
-        let oldest = now.minus(HISTORY);
-        // The last hour that is known was not over when it was read; clocks of others may differ a little.
-        let last = self.hours.last_key_value().map(|((hour, _), _)| hour.minus(HOUR));
-        let since = last.map_or(oldest, |last| last.max(oldest));
-        self.hours.retain(|(hour, _), _| *hour >= oldest && *hour < since);
-        for one in engine.records().demand(since).await? {
-            self.hours.insert((one.hour, one.kind), one.requests);
-        }
-        Ok(())
-    }
-
-    fn demand(&self) -> Option<Demand> {
-        let ((first, _), _) = self.hours.first_key_value()?;
-        let mut demand = Demand::new(first.millis());
-        for ((hour, _), requests) in &self.hours {
-            demand.saw_many(hour.millis(), *requests);
-        }
-        Some(demand)
-    }
-
-    /// The share of each kind among all.
-    fn shares(&self) -> HashMap<Kind, f64> {
-        let mut shares = HashMap::new();
-        let mut all = 0.0;
-        for ((_, kind), requests) in &self.hours {
-            let requests = count(*requests);
-            *shares.entry(*kind).or_default() += requests;
-            all += requests;
-        }
-        shares.values_mut().for_each(|share| *share /= all);
-        shares
-    }
-}
-
 impl Engine {
     /// Weighs everything anew; answers how many decisions it could look at.
     async fn weigh(&self, history: &mut History) -> records::Result<usize> {
         let now = self.clock().now();
-        history.read(self, now).await?;
+        self.read_on(history, now).await?;
         let newest = self.records().decisions(STANDING).await?;
         let Some(demand) = history.demand().filter(|_| !newest.is_empty()) else { return Ok(0) };
         let end = Calendar::Month.end(Calendar::Month.end(now));
@@ -108,20 +66,27 @@ impl Engine {
         let (known, shares) = (newest.len(), history.shares());
         let last = Arc::clone(&self.scarcity().0.read());
         let weighed = tokio::task::spawn_blocking(move || {
-            let typical = standing(&things, &newest, &shares);
-            let mut outlook = match things.are_those_of(&last.things) {
-                true => last.outlook.clone(),
-                false => routing::Outlook::new(),
-            };
-            let fresh = things.resources();
-            outlook.solve(now.millis(), end.millis(), fresh, &demand, &typical, &[]);
-            Weighed { things, outlook }
+            let seen: Vec<Seen> = newest.into_iter().filter_map(seen).collect();
+            Weighed::again(&last, things, (now, end), (&demand, &seen), &shares)
         });
         match weighed.await {
             Ok(weighed) => *self.scarcity().0.write() = Arc::new(weighed),
             Err(error) => tracing::error!(%error, "weighing ended abruptly"),
         }
         Ok(known)
+    }
+
+    /// Reads what is not known yet of the demand, and forgets what is too old.
+    async fn read_on(&self, history: &mut History, now: Timestamp) -> records::Result<()> {
+        let oldest = now.minus(HISTORY);
+        // The last hour that is known was not over when it was read; clocks of others may differ a little.
+        let last = history.last().map(|hour| hour.minus(HOUR));
+        let since = last.map_or(oldest, |last| last.max(oldest));
+        history.keep(oldest, since);
+        for one in self.records().demand(since).await? {
+            history.told(&one);
+        }
+        Ok(())
     }
 
     /// Everything scarce as it stands.
@@ -175,19 +140,7 @@ fn busiest(newest: &[Decided]) -> Vec<&str> {
     teams.into_iter().take(TEAMS).map(|(_, team)| team).collect()
 }
 
-/// The newest decisions as requests that stand for those to come, each kind as often as it is asked for.
-fn standing(things: &Things, newest: &[Decided], shares: &HashMap<Kind, f64>) -> Vec<Typical> {
-    let mut of_kind: HashMap<Kind, f64> = HashMap::new();
-    newest.iter().for_each(|one| *of_kind.entry(one.kind).or_default() += 1.0);
-    let one = |one: &Decided| {
-        let decision = Decision::from_kept(&one.body)?;
-        let weight = shares.get(&one.kind)? / of_kind.get(&one.kind)?;
-        Some(typical(things, (&one.team, one.kind), &decision, weight))
-    };
-    newest.iter().filter_map(one).collect()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of requests are far below 2^53")]
-const fn count(requests: u64) -> f64 {
-    requests as f64
+fn seen(one: Decided) -> Option<Seen> {
+    let decision = Decision::from_kept(&one.body)?;
+    Some(Seen { team: one.team, kind: one.kind, decision })
 }
