@@ -26,6 +26,7 @@ mod credentials;
 mod decisions;
 mod deliveries;
 mod generations;
+mod history;
 mod lists;
 mod people;
 mod readers;
@@ -47,7 +48,10 @@ use std::{path::Path, sync::Arc};
 use provider::{Kind, Timestamp};
 use rusqlite::{Connection, Params};
 
-pub use self::copy::{Contents, NamedAsset, Snapshot, copy_to};
+pub use self::{
+    copy::{Contents, NamedAsset, Snapshot, copy_to},
+    history::{History, PastAttempt, PastRequest},
+};
 use self::{readers::Readers, writer::Writer};
 use crate::{
     Accepted, Asset, Change, Decided, Delivery, Demanded, Error, Generation, Idempotency,

@@ -97,6 +97,19 @@ pub(super) fn known(version: usize) -> Result<()> {
     Ok(())
 }
 
+/// Whether a file that is only read has taken every step.
+pub(super) fn current(version: usize) -> Result<()> {
+    known(version)?;
+    if version < MIGRATIONS.len() {
+        let newest = MIGRATIONS.len();
+        return Err(Error::Storage(format!(
+            "the database has schema version {version}, and this binary reads version {newest}: start \
+             the gateway once with this binary, which brings the database up to date"
+        )));
+    }
+    Ok(())
+}
+
 /// Takes every step that the file has not taken. The version is read again inside the transaction:
 /// another process may have taken the step meanwhile.
 fn migrate(conn: &mut Connection) -> Result<()> {
