@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod http;
 mod registry;
+mod replay;
 mod server;
 mod simulate;
 pub mod telemetry;

@@ -5,6 +5,7 @@ mod backup;
 mod cache;
 mod keys;
 mod rules;
+mod simulate;
 mod teams;
 mod usage;
 mod users;
@@ -22,6 +23,7 @@ pub(super) use self::{
     cache::{CacheArgs, CacheVerb},
     keys::{KeyChange, KeyRights, KeysArgs, KeysVerb, NewKeyArgs},
     rules::{BudgetArgs, LimitArgs},
+    simulate::{ReplayArgs, SimulateArgs},
     teams::{NewTeamArgs, TeamChange, TeamsArgs, TeamsVerb},
     usage::{AuditArgs, UsageArgs},
     users::{UsersArgs, UsersVerb},
@@ -54,7 +56,7 @@ pub(super) enum Command {
     /// Run the simulated vendors alone, on loopback
     Vendors(VendorsArgs),
     /// Route recorded or invented requests on a virtual clock
-    Simulate(SimulateArgs),
+    Simulate(Box<SimulateArgs>),
     /// Teams: who they are, what they may spend
     Teams(Box<TeamsArgs>),
     /// Teams' keys
@@ -150,13 +152,6 @@ pub(super) struct VendorsArgs {
     pub(super) state: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, Args)]
-pub(super) struct SimulateArgs {
-    /// Talk the routing protocol on standard input and output: a message a line, a reply a line
-    #[arg(long, required = true)]
-    pub(super) protocol: bool,
-}
-
 fn kind(text: &str) -> Result<Kind, String> {
     text.parse().map_err(|()| format!("one of {}", Kind::ALL.map(|kind| kind.as_str()).join(", ")))
 }
@@ -238,6 +233,13 @@ mod tests {
             assert!(matches!(parse(line).command, Some(Command::Cache(_))), "{line}");
         }
         for line in [
+            "atelier simulate --protocol",
+            "atelier simulate --trace ledger --policy cost --policy table --without zsky --chart a.svg",
+            "atelier simulate --trace a.csv --allowance zsky.images=5 --monthly-fee zsky=9 --json",
+        ] {
+            assert!(matches!(parse(line).command, Some(Command::Simulate(_))), "{line}");
+        }
+        for line in [
             "atelier usage --by team,provider --from 2026-11-01 --key-id key_1",
             "atelier usage --ledger --csv",
             "atelier usage --reconcile --book",
@@ -282,6 +284,12 @@ mod tests {
             "atelier cache purge --all --team team_1",
             "atelier backup",
             "atelier simulate",
+            "atelier simulate --protocol --trace ledger",
+            "atelier simulate --protocol --policy cost",
+            "atelier simulate --policy cost",
+            "atelier simulate --trace ledger --policy cheapest",
+            "atelier simulate --trace ledger --allowance zsky.images",
+            "atelier simulate --trace ledger --from yesterday",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

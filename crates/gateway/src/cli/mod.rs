@@ -82,7 +82,7 @@ fn run(cli: Cli, environment: &Environment) -> Result<(), Failure> {
             Command::Generate(work) => Box::pin(generate::generate(&session, work)).await,
             Command::Estimate(work) => Box::pin(generate::estimate(&session, work)).await,
             Command::Vendors(args) => vendors::run(&session, args).await,
-            Command::Simulate(_) => simulate::run(),
+            Command::Simulate(args) => simulate::run(&session, *args),
             Command::Teams(args) => teams::run(&session, *args).await,
             Command::Keys(args) => keys::run(&session, *args).await,
             Command::Users(args) => users::run(&session, args).await,
