@@ -36,6 +36,7 @@ mod prices;
 mod queue_crash;
 mod queue_limits;
 mod queue_safety;
+mod replay;
 mod revocation;
 mod secrets_stay;
 mod speech;
