@@ -28,7 +28,15 @@ pub(crate) async fn accept(
     let id = row.id.clone();
     engine.flights().lock().insert(id.clone(), Arc::clone(&journey.flight));
     loop {
-        let opening = journey.try_open().await;
+        let opening = match journey.is_shadow() {
+            true => journey.open_spare().await,
+            false => journey.try_open().await,
+        };
+        if opening.is_none() && journey.is_shadow() {
+            engine.landed(&id);
+            let message = "nothing that it takes is free at this moment";
+            return Err(Err(Refusal::new(Code::ProvidersUnavailable, message)));
+        }
         let reserve = journey.reserve(opening.is_some());
         let row = NewGeneration {
             running: opening.is_some(),

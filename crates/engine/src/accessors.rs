@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Engine, Observer, Settings, Vault, budgets, flight::Flight, health::Health, poller::Poller,
-    prices, retries::Retries, scarcity, seen, webhooks,
+    prices, retries::Retries, scarcity, seen, shadow, webhooks,
 };
 
 impl Engine {
@@ -54,6 +54,10 @@ impl Engine {
 
     pub(crate) fn prices(&self) -> &prices::Prices {
         &self.0.prices
+    }
+
+    pub(crate) fn houses(&self) -> &shadow::Houses {
+        &self.0.houses
     }
 
     pub(crate) fn scarcity(&self) -> &scarcity::Scarcity {

@@ -61,6 +61,7 @@ pub(crate) async fn finish(journey: &Journey, ends: Vec<SlotEnd>) {
     end(journey, ending, rest, saved).await;
     drop(places);
     journey.engine.landed(&journey.id);
+    journey.cast_shadow();
 }
 
 /// Writes the end of a generation that made nothing.

@@ -12,7 +12,7 @@ use provider::{Kind, MicroUsd, Timestamp};
 use records::{Change, Decided, Failure, OutputRecord, Status};
 
 use crate::{
-    Code, Engine, Request,
+    AliasRules, Code, Engine, Request,
     attempt::Equal,
     budgets::Spender,
     cache::Sharing,
@@ -37,6 +37,8 @@ pub(crate) struct Journey {
     pub(crate) spender: Spender,
     /// When the caller stops waiting.
     pub(crate) deadline: Option<Timestamp>,
+    /// How its alias chooses among its candidates.
+    pub(crate) rules: Arc<AliasRules>,
     /// What its end does for those who ask for the same.
     pub(crate) share: Sharing,
     /// The hash of an idempotent request's body.
@@ -116,6 +118,7 @@ impl Journey {
             spender,
             admission: Mutex::new(Some(admission)),
             deadline: deadline.map(|span| state.created_at.plus(span)),
+            rules: planned.resolved.rules,
             share: Sharing::default(),
             body,
             decision: planned.decision,
@@ -134,15 +137,17 @@ impl Journey {
         self.body
     }
 
-    /// How it was decided, to be written with it.
+    /// How it was decided, to be written with it. Of a shadow that is not kept: decisions tell what will be
+    /// wanted, and nothing is saved for what takes only what is left.
     pub(crate) fn decided(&self, at: Timestamp) -> Option<Change> {
+        let decision = self.decision.as_ref().filter(|_| !self.is_shadow())?;
         let decided = Decided {
             generation: self.id.clone(),
             team: self.team.clone(),
             key: self.key.clone(),
             kind: self.kind,
             at,
-            body: self.decision.as_ref()?.to_kept(),
+            body: decision.to_kept(),
         };
         Some(Change::Decide(Box::new(decided)))
     }

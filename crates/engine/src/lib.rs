@@ -62,6 +62,7 @@ pub mod scarcity;
 mod secrets;
 mod seen;
 mod settle;
+mod shadow;
 mod standing;
 mod start;
 mod supply;
@@ -103,6 +104,7 @@ pub use request::{CacheUse, Delivery, InputRef, Request, Webhook, Wishes};
 pub use reseal::{ResealError, reseal};
 pub use scarcity::{Scarce, Thing};
 pub use seen::Seen;
+pub use shadow::Shadow;
 pub use standing::ModelLoad;
 pub use start::{IdempotencyKey, Started};
 pub use terms::{Agreed, Terms};
@@ -143,6 +145,7 @@ struct Inner {
     curious: knowledge::Curious,
     scarcity: scarcity::Scarcity,
     alerts: budgets::Alerts,
+    houses: shadow::Houses,
     /// This process, as the records know it.
     worker: String,
     bell: webhooks::Bell,
@@ -164,7 +167,9 @@ impl Engine {
         let pepper = *blake3::hash(pepper.expose_secret()).as_bytes();
         let keys =
             Keyring::new(Arc::clone(&parts.records), ids.clone(), Arc::clone(&parts.clock), pepper);
+        let houses = shadow::Houses::open(&parts.market, &keys).await?;
         let engine = Self(Arc::new(Inner {
+            houses,
             worker: ids.next("wrk_"),
             ids,
             flights: Mutex::default(),

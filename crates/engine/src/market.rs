@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use provider::{Description, Kind, MicroUsd, Model};
 use routing::Policy;
 
-use crate::{Account, Code, Refusal, Variants, Vendor};
+use crate::{Account, Code, Refusal, Shadow, Variants, Vendor};
 
 /// A name that teams ask for.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct AliasRules {
     pub weights: BTreeMap<String, u32>,
     /// A model that is tried.
     pub canary: Option<Canary>,
+    /// A model that is tried without anybody who asks being given what it makes.
+    pub shadow: Option<Shadow>,
 }
 
 impl AliasRules {

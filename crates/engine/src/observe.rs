@@ -23,6 +23,8 @@ pub trait Observer: Send + Sync + fmt::Debug {
     fn balance(&self, provider: &str, account: &str, balance: MicroUsd);
     /// A model's charges are so many times its vendor's estimates; `model` is `provider/model`.
     fn drift(&self, provider: &str, model: &str, ratio: f64);
+    /// A share of an alias' requests is sent to another model too: it was, or there was no room for it.
+    fn shadow(&self, alias: &str, sent: bool);
     /// A webhook was tried; `Pending` where it will be tried again.
     fn webhook(&self, state: DeliveryState);
 }
@@ -40,5 +42,6 @@ impl Observer for Silent {
     fn looked(&self, _: &str, _: Duration) {}
     fn balance(&self, _: &str, _: &str, _: MicroUsd) {}
     fn drift(&self, _: &str, _: &str, _: f64) {}
+    fn shadow(&self, _: &str, _: bool) {}
     fn webhook(&self, _: DeliveryState) {}
 }

@@ -149,7 +149,13 @@ impl Engine {
             let message = "it is still running; delete it when it has ended";
             return Err(Refusal::new(Code::NotReady, message));
         }
-        self.records().apply(vec![Change::Erase { generation: id.to_owned() }]).await?;
+        self.wipe(&generation).await?;
+        self.wipe_shadow_of(id, &generation.model).await
+    }
+
+    /// The same with one that is over, whosever it is.
+    pub(crate) async fn wipe(&self, generation: &Generation) -> Result<()> {
+        self.records().apply(vec![Change::Erase { generation: generation.id.clone() }]).await?;
         let places = generation.outputs.iter().filter_map(|output| output.place());
         self.delete_unshared(places.map(str::to_owned).collect()).await;
         self.forget_work(&generation.attempts);

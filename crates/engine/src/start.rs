@@ -75,7 +75,18 @@ impl Engine {
         request: Request,
         idempotency: Option<IdempotencyKey>,
     ) -> Result<Started> {
-        match self.prepare(caller, request, idempotency).await? {
+        self.start_as(self.new_generation(), caller, request, idempotency).await
+    }
+
+    /// The same under an id that is given.
+    pub(crate) async fn start_as(
+        &self,
+        id: String,
+        caller: &Caller,
+        request: Request,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<Started> {
+        match self.prepare(id, caller, request, idempotency).await? {
             Prepared::Replay(started) => Ok(started),
             Prepared::New(journey, row, follow) => {
                 let (tell, told) = oneshot::channel();
@@ -97,7 +108,8 @@ impl Engine {
         idempotency: Option<IdempotencyKey>,
         until: Timestamp,
     ) -> Result<(Started, Done)> {
-        let started = match self.prepare(caller, request, idempotency).await? {
+        let id = self.new_generation();
+        let started = match self.prepare(id, caller, request, idempotency).await? {
             Prepared::Replay(started) => started,
             Prepared::New(journey, row, follow) => {
                 let flight = Arc::clone(&journey.flight);
@@ -135,6 +147,7 @@ impl Engine {
     /// is answered here.
     async fn prepare(
         &self,
+        id: String,
         caller: &Caller,
         request: Request,
         idempotency: Option<IdempotencyKey>,
@@ -143,7 +156,6 @@ impl Engine {
         if let Some(started) = self.replay(caller, idempotency.as_ref()).await? {
             return Ok(Prepared::Replay(started));
         }
-        let id = self.ids().next("gen_");
         let resolved = self.resolve(caller, &request)?.drawn_for(&id);
         let request = self.settled(caller, request, &resolved);
         let spender = Spender::from(caller);
@@ -190,6 +202,10 @@ impl Engine {
         let journey = Journey::new(self.clone(), flight, planned, payer, body);
         let journey = Arc::new(journey.sharing(Sharing::new(ticket, lead)));
         Ok(Prepared::New(journey, Box::new(row), follow))
+    }
+
+    fn new_generation(&self) -> String {
+        self.ids().next("gen_")
     }
 
     /// The generation that an idempotency key stands for already.

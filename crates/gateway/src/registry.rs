@@ -11,7 +11,8 @@ mod tests;
 use std::{collections::BTreeMap, fmt, io, path::Path, sync::Arc};
 
 use engine::{
-    Account, Alias, AliasRules, Canary, Code, Market, OpenAccount, Refusal, Vendor as MarketVendor,
+    Account, Alias, AliasRules, Canary, Code, Market, OpenAccount, Refusal, Shadow,
+    Vendor as MarketVendor,
 };
 use provider::{Provider, SystemClock};
 use secrecy::SecretString;
@@ -145,6 +146,7 @@ fn alias(given: &AliasConfig, vendors: &[MarketVendor], problems: &mut Problems)
     let candidates: Vec<_> =
         given.candidates.iter().filter(|one| is_there(&one.model, "candidates")).collect();
     let canary = given.canary.iter().find(|canary| is_there(&canary.model, "canary.model"));
+    let shadow = given.shadow.iter().find(|shadow| is_there(&shadow.model, "shadow.model"));
     let weights = candidates.iter().filter_map(|one| Some((one.model.clone(), one.weight?)));
     Alias {
         name: given.name.clone(),
@@ -157,6 +159,12 @@ fn alias(given: &AliasConfig, vendors: &[MarketVendor], problems: &mut Problems)
             canary: canary.map(|canary| Canary {
                 model: canary.model.clone(),
                 per_million: canary.per_million,
+            }),
+            shadow: shadow.map(|shadow| Shadow {
+                model: shadow.model.clone(),
+                per_million: shadow.per_million,
+                limit: shadow.limit,
+                period: shadow.period,
             }),
         },
         candidates: candidates.into_iter().map(|one| one.model.clone()).collect(),

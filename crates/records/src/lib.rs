@@ -41,7 +41,7 @@ pub use delivery::{Delivery, DeliveryState, DeliveryTried, NewDelivery};
 pub use error::{Error, Result};
 pub use model::{
     Accepted, Asset, Attempt, AttemptState, CacheResult, Cost, Failure, Generation, Idempotency,
-    Lost, Outcome, OutputRecord, Remote, Status, Unfinished,
+    Lost, Outcome, OutputRecord, Remote, Status, Unfinished, shadow_id,
 };
 pub use page::{Cursor, Page};
 pub use people::{

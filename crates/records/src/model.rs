@@ -372,6 +372,12 @@ pub struct Idempotency {
     pub generation: String,
 }
 
+/// The id of a generation's shadow, if it has one: what a request was sent once more as, to a model that
+/// is tried. The words are the first one's, so it is erased with it.
+pub fn shadow_id(generation: &str) -> String {
+    format!("{generation}s")
+}
+
 /// An asset: a name and its facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asset {

@@ -44,7 +44,10 @@ pub use deliveries::{
     deliveries_are_due_in_turn, deliveries_go_with_the_generation, deliveries_keep_everything,
     deliveries_page_both_ways, webhook_secrets_are_kept_sealed,
 };
-pub use erasing::{erased_teams_keep_only_their_books, work_of_an_erased_team_ends_without_words};
+pub use erasing::{
+    erased_teams_keep_only_their_books, erased_teams_take_their_shadows,
+    work_of_an_erased_team_ends_without_words,
+};
 pub use hostile::{claims_differ_by_a_byte, hostile_text_is_only_text};
 pub use ledger::{
     drifts_are_entered_once, ledgers_are_filtered, losses_are_entered_once, purses_have_accounts,
@@ -140,6 +143,7 @@ macro_rules! records_suite {
             accounts_are_replaced,
             sealed_texts_are_found_and_replaced,
             erased_teams_keep_only_their_books,
+            erased_teams_take_their_shadows,
             work_of_an_erased_team_ends_without_words,
             settings_are_decided_once,
             attempts_move_only_forward,

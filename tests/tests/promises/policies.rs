@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use simulated_vendors::{Fault, FaultKind, FaultRate, PathClass};
-use tests::{ADMIN_KEY, Gateway, Queue, Team, Vendor, config, flat, quick_queue};
+use tests::{
+    ADMIN_KEY, Gateway, Ledger, Queue, Team, Vendor, config, flat, micros, quick_queue, until,
+};
 use tokio::task::JoinSet;
 
 /// A dear vendor that is listed first, and one that costs nothing.
@@ -125,6 +127,64 @@ async fn weights_and_canaries_share_the_first_place() {
         (&generation["status"], &generation["provider"]),
         (&json!("completed"), &json!("zsky"))
     );
+}
+
+/// So many requests had a shadow that was sent, or dropped.
+async fn cast(gateway: &Gateway, result: &str, count: i64) {
+    until(&format!("{count} shadows {result}"), || async {
+        let labels = [("alias", "photo"), ("result", result)];
+        (gateway.metric("atelier_shadows_total", &labels).await == Some(count)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_shadow_is_the_houses_and_costs_who_asks_nothing() {
+    let shadow = json!({
+        "candidates": ["zsky/image"],
+        // Enough for one picture.
+        "shadow": { "model": "zekron/zekron-image-1", "share": 1, "budget": { "limit_usd": "0.05" } },
+    });
+    let (dear, _free, mut gateway) = house(&shadow).await;
+    let tried = json!({ "model": "zekron/zekron-image-1", "share": 1.0 });
+    assert_eq!(alias(&gateway).await["shadow"], tried);
+    let team = gateway.team("a").await;
+    let done = team.generate(&image(0)).await;
+    assert_eq!((&done["provider"], &done["status"]), (&json!("zsky"), &json!("completed")));
+    cast(&gateway, "sent", 1).await;
+    let charges = dear.charged(1).await;
+    team.generate(&image(1)).await;
+    cast(&gateway, "dropped", 1).await;
+    assert_eq!(dear.charges().await.len(), 1, "the budget is hard");
+    assert_eq!(team.generations().await.len(), 2, "who asks sees nothing of it");
+
+    let admin = gateway.admin();
+    let teams = admin.get("/admin/v1/teams").await.expect(200).json();
+    let mut teams = teams["data"].as_array().expect("a list").iter();
+    let ours = teams.find(|team| team["name"] == "shadow:photo").expect("it is there").clone();
+    assert_eq!(ours["budget"]["limit_usd"], "0.050000", "{ours}");
+    let id = ours["id"].as_str().expect("an id").to_owned();
+    until("the shadow is on the books", || async {
+        let ledger = Ledger::read(&admin).await;
+        ledger.assert_balanced();
+        let of = |owner: &str| {
+            let own = ledger.entries.iter().filter(|entry| entry["team"] == owner);
+            let paid = own.filter(|entry| entry["account"] == "provider:zekron/main");
+            paid.map(|entry| micros(&entry["amount_usd"])).sum::<i64>()
+        };
+        assert_eq!(of(&team.id), 0);
+        (Some(of(&id)) == charges[0]["cost_micros"].as_i64()).then_some(())
+    })
+    .await;
+
+    // A restart sends nothing again, and finds its team.
+    gateway.kill_and_restart().await;
+    gateway.again(&team).generate(&image(2)).await;
+    cast(&gateway, "dropped", 1).await;
+    assert_eq!(dear.charges().await.len(), 1);
+    let teams = gateway.admin().get("/admin/v1/teams").await.expect(200).json();
+    let teams = teams["data"].as_array().expect("a list").iter();
+    assert_eq!(teams.filter(|team| team["name"] == "shadow:photo").count(), 1);
 }
 
 #[tokio::test]

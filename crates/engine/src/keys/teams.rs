@@ -147,6 +147,50 @@ impl Keyring {
         self.commit(vec![Change::EraseTeam(id.to_owned(), at), entry], "team").await
     }
 
+    /// The house's own team of that name, made once; its budgets are these from now on. It has no key, so
+    /// that no caller is of it. One that an operator revoked stays so.
+    pub(crate) async fn house_team(
+        &self,
+        name: &str,
+        budgets: Vec<Budget>,
+    ) -> records::Result<Team> {
+        let id = self.records.setting(&house(name), self.ids.next("team_")).await?;
+        let by = Actor::system("gateway");
+        let _turn = self.changing.lock().await;
+        let (team, changes) = match self.records.team(&id).await? {
+            Some(was) if was.rules.budgets == budgets || was.revoked_at.is_some() => {
+                return Ok(was);
+            }
+            Some(was) => {
+                let rules = Rules { budgets, ..was.rules.clone() };
+                let team = Team { rules, ..was.clone() };
+                let (before, after) = (audit::of_team(&was), audit::of_team(&team));
+                let entry = self.difference(&by, "team.update", &id, before, after);
+                (team.clone(), vec![Change::UpdateTeam(team), entry])
+            }
+            None => {
+                let team = Team {
+                    id,
+                    name: name.to_owned(),
+                    models: Vec::new(),
+                    rules: Rules { budgets, ..Rules::default() },
+                    created_at: self.clock.now(),
+                    revoked_at: None,
+                };
+                let after = Some(audit::of_team(&team));
+                let entry = self.entry(&by, "team.create", &team.id, None, after);
+                (team.clone(), vec![Change::Team(team), entry])
+            }
+        };
+        self.records.apply(changes).await?;
+        Ok(team)
+    }
+
+    /// The id of the house's own team of that name, if there ever was one.
+    pub(crate) async fn find_house_team(&self, name: &str) -> Result<Option<String>> {
+        Ok(self.records.find_setting(&house(name)).await?)
+    }
+
     /// Teams, newest first, revoked ones too.
     pub async fn teams(&self, page: Page) -> Result<Vec<Team>> {
         Ok(self.records.teams(page).await?)
@@ -166,6 +210,11 @@ impl Keyring {
     pub(super) async fn named_team(&self, id: &str) -> Result<Team> {
         self.living_team(id).await.map_err(in_body)
     }
+}
+
+/// Under which name the records know the id of a team of the house.
+fn house(name: &str) -> String {
+    format!("house_team:{name}")
 }
 
 /// A team that is not there, where it was the body that named it.

@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod credits;
+pub(crate) mod observed;
 pub(crate) mod queue;
 pub(crate) mod vendor;
 
@@ -13,11 +14,12 @@ use coordination::memory::{
 };
 use engine::{
     Account, Alias, CacheSettings, Caller, Done, Engine, Generation, Key, Market, Parts, Request,
-    Scope, Settings, Silent, Team, Vendor,
+    Scope, Settings, Team, Vendor,
 };
 use provider::{Clock, Entropy, Kind, ManualClock, Provider, Timestamp};
 use records::{Change, KeyHash, LedgerFilter, Records, Rules, sqlite};
 
+use observed::Observed;
 use vendor::Scripted;
 
 /// A vendor that a world can be built around.
@@ -61,6 +63,8 @@ pub(crate) struct Stage<V> {
     pub(crate) clock: ManualClock,
     pub(crate) caller: Caller,
     pub(crate) records: Arc<dyn Records>,
+    /// What this process told of.
+    pub(crate) observed: Arc<Observed>,
     folder: Arc<tempfile::TempDir>,
     entropy: Arc<Counter>,
     cache: CacheSettings,
@@ -107,6 +111,11 @@ impl<V: Stand> Stage<V> {
         Self::made(|_| {}, cache).await
     }
 
+    /// The same, whose vendor is changed before the engine sees it.
+    pub(crate) async fn caching_with(change: impl FnOnce(&V)) -> Self {
+        Self::made(change, CacheSettings { enabled: true, ..NO_CACHE }).await
+    }
+
     async fn made(change: impl FnOnce(&V), cache: CacheSettings) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let clock = ManualClock::at(START);
@@ -132,6 +141,7 @@ impl<V: Stand> Stage<V> {
             .enable_all()
             .build()
             .unwrap();
+        let observed = Arc::new(Observed::default());
         let parts = Parts {
             records: Arc::clone(&records),
             turns: Arc::new(MemoryTurns::new(Arc::new(clock.clone()), Duration::ZERO)),
@@ -157,7 +167,7 @@ impl<V: Stand> Stage<V> {
             market: V::market(&vendor),
             clock: Arc::new(clock.clone()),
             entropy: Arc::clone(&entropy) as Arc<dyn Entropy>,
-            observer: Arc::new(Silent),
+            observer: Arc::clone(&observed) as Arc<dyn engine::Observer>,
             vault: engine::Vault::new(&[7; 32]),
             opener: Arc::new(accounts::Opener(Arc::clone(&vendor) as Arc<dyn Provider>)),
             payload: Arc::new(Plain),
@@ -180,7 +190,7 @@ impl<V: Stand> Stage<V> {
         };
         let engine = runtime.spawn(Engine::open(parts)).await.unwrap().unwrap();
         let runtime = Some(runtime);
-        Self { engine, vendor, clock, caller, records, folder, entropy, cache, runtime }
+        Self { engine, vendor, clock, caller, records, observed, folder, entropy, cache, runtime }
     }
 
     /// The process dies without a word; another one opens what it left behind.

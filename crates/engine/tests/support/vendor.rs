@@ -233,7 +233,7 @@ impl Provider for Scripted {
             audio: Audio::Never,
             max_count: 1,
             inputs: Vec::new(),
-            no_retention: false,
+            no_retention: true,
             options: Vec::new(),
             delivery: Delivery::Inline,
             recovery: Recovery::History,

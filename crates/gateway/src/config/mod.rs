@@ -44,7 +44,7 @@ pub use self::{
     options::OptionsError,
     providers::{AccountConfig, BaseUrl, LimitOverrides, ProviderConfig},
     section::{Problem, Problems},
-    trials::CanaryConfig,
+    trials::{CanaryConfig, ShadowConfig},
 };
 pub(crate) use self::{
     options::Options, providers::AccountError, section::no_such_model, summary::Summary,

@@ -11,7 +11,7 @@ use super::{
     providers::ProviderConfig,
     section::{Problem, Section, unknown},
     tree::Origin,
-    trials::{self, CanaryConfig},
+    trials::{self, CanaryConfig, ShadowConfig},
     values,
 };
 
@@ -39,6 +39,8 @@ pub struct AliasConfig {
     pub second_price: Option<MicroUsd>,
     /// A model that is tried.
     pub canary: Option<CanaryConfig>,
+    /// A model that is tried behind the backs of those who ask.
+    pub shadow: Option<ShadowConfig>,
     /// What a request without a seed gets when the same was made before; none is `cache.variants`.
     pub variants: Option<engine::Variants>,
     pub(crate) origin: Origin,
@@ -104,6 +106,8 @@ fn read_alias(
     let second_price = section.value("second_usd", values::dollars);
     let canary = section.maybe("canary");
     let canary = canary.and_then(|section| trials::read_canary(section, there));
+    let shadow = section.maybe("shadow");
+    let shadow = shadow.and_then(|section| trials::read_shadow(section, there));
     for (missing, key) in [(!has_kind, "kind"), (!has_candidates, "candidates")] {
         if missing {
             section.problem(key, "an alias needs this key");
@@ -118,6 +122,7 @@ fn read_alias(
         policy,
         second_price,
         canary,
+        shadow,
         variants,
         origin,
     })

@@ -4,7 +4,9 @@ use std::{fmt, time::Duration};
 
 use records::sqlite::Durability;
 
-use super::{BaseUrl, CacheScope, CanaryConfig, CandidateConfig, Config, values::show_bytes};
+use super::{
+    BaseUrl, CacheScope, CanaryConfig, CandidateConfig, Config, ShadowConfig, values::show_bytes,
+};
 
 /// A configuration in words.
 pub(crate) struct Summary<'a>(pub(crate) &'a Config);
@@ -104,8 +106,12 @@ impl Summary<'_> {
             let candidates = candidates.join(", ");
             write!(f, "model      {}: {}{mark}: {candidates}", alias.name, alias.kind)?;
             if let Some(CanaryConfig { model, per_million }) = &alias.canary {
-                let (whole, rest) = (per_million / 10_000, per_million % 10_000);
-                write!(f, "; canary {model}, {whole}.{rest:04} %")?;
+                write!(f, "; canary {model}, {}", percent(*per_million))?;
+            }
+            if let Some(ShadowConfig { model, per_million, limit, period }) = &alias.shadow {
+                let share = percent(*per_million);
+                let period = period.as_str();
+                write!(f, "; shadow {model}, {share}, {limit} USD ({period})")?;
             }
             if let Some(policy) = alias.policy {
                 write!(f, "; {}", policy.as_str())?;
@@ -114,4 +120,10 @@ impl Summary<'_> {
         }
         Ok(())
     }
+}
+
+/// A share of a million, in percent.
+fn percent(per_million: u32) -> String {
+    let (whole, rest) = (per_million / 10_000, per_million % 10_000);
+    format!("{whole}.{rest:04} %")
 }

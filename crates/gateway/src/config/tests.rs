@@ -324,6 +324,7 @@ models:
     policy: balanced
     second_usd: 0.002
     canary: { model: zekron/zekron-xl, share: 0.05 }
+    shadow: { model: zekron/zekron-xl, share: 0.01, budget: { limit_usd: '2.50', period: week } }
 routing: { policy: latency, second_usd: 0.01 }
 ";
 
@@ -340,10 +341,18 @@ fn an_alias_says_how_one_of_its_candidates_is_chosen() {
     assert_eq!(rules.weights, [("zsky/image".to_owned(), 3)].into());
     let canary = rules.canary.as_ref().map(|canary| (&*canary.model, canary.per_million));
     assert_eq!(canary, Some(("zekron/zekron-xl", 50_000)));
+    let shadow = engine::Shadow {
+        model: "zekron/zekron-xl".to_owned(),
+        per_million: 10_000,
+        limit: MicroUsd::from_micros(2_500_000),
+        period: records::Period::Week,
+    };
+    assert_eq!(rules.shadow.as_ref(), Some(&shadow));
     assert_eq!(market.resolve(Some("photo"), None).unwrap().listings.len(), 3);
     let shown = Summary(&config).to_string();
     let line = "photo: image: zekron/zekron-image-1, zsky/image (weight 3); \
-                canary zekron/zekron-xl, 5.0000 %; balanced";
+                canary zekron/zekron-xl, 5.0000 %; \
+                shadow zekron/zekron-xl, 1.0000 %, 2.500000 USD (week); balanced";
     assert!(shown.contains(line), "{shown}");
     assert_eq!(load("").unwrap().routing.second_price, routing::SECOND_PRICE);
 }
@@ -371,6 +380,17 @@ fn a_choice_that_makes_no_sense_is_told_by_its_path() {
             "share: 0.05",
             "shaer: 0.05",
             "canary.shaer: this key is unknown; the nearest is `models.photo.canary.share`",
+        ),
+        (
+            "limit_usd: ",
+            "limit: ",
+            "shadow.budget.limit: this key is unknown; the nearest is `models.photo.shadow.budget.limit_usd`",
+        ),
+        ("period: week", "period: year", "shadow.budget.period: `year` is none of"),
+        (
+            "shadow:",
+            "shade:",
+            "models.photo.shade: this key is unknown; the nearest is `models.photo.shadow`",
         ),
         (
             "canary:",

@@ -42,6 +42,9 @@ struct AliasDto {
     /// The model that is tried with a share of the requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     canary: Option<TriedDto>,
+    /// The model that a share of the requests is sent to as well, for operators to compare.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadow: Option<TriedDto>,
     candidates: Vec<EstimateDto>,
 }
 
@@ -97,13 +100,14 @@ pub(super) async fn get(request: HttpRequest, state: Data<State>) -> Result {
 
 impl AliasDto {
     fn of(alias: &Alias, candidates: Vec<EstimateDto>) -> Self {
-        let AliasRules { policy, second_price, canary, .. } = &alias.rules;
+        let AliasRules { policy, second_price, canary, shadow, .. } = &alias.rules;
         Self {
             alias: alias.name.clone(),
             policy: policy.map(Policy::as_str),
             second_usd: *second_price,
             weights: alias.weights(),
             canary: canary.as_ref().map(|canary| TriedDto::of(&canary.model, canary.per_million)),
+            shadow: shadow.as_ref().map(|shadow| TriedDto::of(&shadow.model, shadow.per_million)),
             candidates,
         }
     }

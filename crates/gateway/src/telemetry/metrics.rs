@@ -19,8 +19,8 @@ use records::SavingReason;
 use self::specs::{
     ACCOUNT_AVAILABLE, ACCOUNT_BALANCE, ALLOWANCE, ATTEMPT_DURATION, ATTEMPTS, BREAKER_OPEN,
     BUDGET_REMAINING, CACHE_REQUESTS, ESTIMATE_DRIFT, GENERATIONS, HOLD_UNTIL, HTTP_DURATION,
-    HTTP_REQUESTS, INFLIGHT, LATE, LONG, OVERHEAD, POLL_DELAY, QUEUE_DEPTH, SAVED, SHORT, SPEND,
-    Spec, WEBHOOK_DELIVERIES, WIDE,
+    HTTP_REQUESTS, INFLIGHT, LATE, LONG, OVERHEAD, POLL_DELAY, QUEUE_DEPTH, SAVED, SHADOWS, SHORT,
+    SPEND, Spec, WEBHOOK_DELIVERIES, WIDE,
 };
 
 /// Everything that is counted.
@@ -35,6 +35,7 @@ pub struct Metrics {
     attempt_duration: HistogramVec,
     spend: CounterVec,
     saved: CounterVec,
+    shadows: IntCounterVec,
     budget_remaining: GaugeVec,
     account_available: IntGaugeVec,
     account_balance: GaugeVec,
@@ -93,6 +94,7 @@ impl Metrics {
             attempt_duration: times(ATTEMPT_DURATION, LONG)?,
             spend: sums(SPEND)?,
             saved: sums(SAVED)?,
+            shadows: counts(SHADOWS)?,
             budget_remaining: amounts(BUDGET_REMAINING)?,
             account_available: gauges(ACCOUNT_AVAILABLE)?,
             breaker_open: gauges(BREAKER_OPEN)?,
@@ -205,6 +207,11 @@ impl Observer for Metrics {
 
     fn saved(&self, reason: SavingReason, amount: MicroUsd) {
         self.saved.with_label_values(&[reason.as_str()]).inc_by(dollars(amount));
+    }
+
+    fn shadow(&self, alias: &str, sent: bool) {
+        let result = if sent { "sent" } else { "dropped" };
+        self.shadows.with_label_values(&[alias, result]).inc();
     }
 
     fn budget(&self, team: &str, remaining: MicroUsd) {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{samples::*, users::user};
 use crate::{
     Asset, Change, Key, KeyFilter, LedgerFilter, NewAttempt, NewDelivery, Page, Records, Role,
-    Status, Team,
+    Status, Team, shadow_id,
 };
 
 const OTHER: &str = "team_2";
@@ -107,6 +107,29 @@ pub async fn erased_teams_keep_only_their_books(records: Arc<dyn Records>) {
     apply(&records, erase()).await;
     let error = refused(&records, Change::EraseTeam("team_x".to_owned(), at(50))).await;
     assert!(is_stale(&error, "team_x"), "{error}");
+}
+
+/// What was sent once more for the house holds a team's words too, and goes with them.
+pub async fn erased_teams_take_their_shadows(records: Arc<dyn Records>) {
+    settle(&records, TEAM, 1).await;
+    settle(&records, OTHER, 2).await;
+    let (over, under_way) = (shadow_id("gen_11"), shadow_id("gen_12"));
+    let seen = Asset { team: OTHER.to_owned(), ..asset("ast_91", Some(&over)) };
+    let shadows = vec![
+        accepts(generation(&over, OTHER)),
+        Change::Asset(Box::new(seen)),
+        ends(&over, Status::Completed),
+        accepts(generation(&under_way, OTHER)),
+        Change::RevokeTeam(TEAM.to_owned(), at(45)),
+        Change::EraseTeam(TEAM.to_owned(), at(50)),
+    ];
+    records.apply(shadows).await.unwrap();
+    let left = records.generations(OTHER, None, Page::first(10)).await.unwrap();
+    let left: Vec<_> = left.iter().map(|one| one.id.as_str()).collect();
+    assert_eq!(left, ["gen_22", "gen_21"], "no other team's");
+    let expired = records.expired_assets(at(51), 10).await.unwrap();
+    assert!(expired.iter().any(|(id, _)| id == "ast_91"), "{expired:?}");
+    apply(&records, ends(&under_way, Status::Failed)).await;
 }
 
 /// What was under way when its team was erased still ends and is still booked, without a word.

@@ -47,6 +47,11 @@ pub(super) const SAVED: Spec = (
     "US dollars saved against the price of the next best provider.",
     &["reason"],
 );
+pub(super) const SHADOWS: Spec = (
+    "atelier_shadows_total",
+    "Requests that were drawn to be sent to a model that is tried too, by what became of that.",
+    &["alias", "result"],
+);
 pub(super) const BUDGET_REMAINING: Spec = (
     "atelier_budget_remaining_usd",
     "What is neither charged nor held of the tightest of a team's budgets.",

@@ -29,8 +29,23 @@ pub(in crate::sqlite) fn erase_team(conn: &Connection, id: &str, at: Timestamp) 
     run(conn, "DELETE FROM deliveries WHERE team = ?", [id]).map(drop)
 }
 
-/// Attempts first: which generations are theirs is found by the index of those that are not erased.
+/// Attempts first: which generations are theirs is found by the index of those that are not erased. Their
+/// shadows (as [`shadow_id`](crate::shadow_id) names them) are another team's, but hold the same words.
 fn generations(conn: &Connection, team: &str) -> Result<()> {
+    const SHADOWS: &str = "(SELECT id || 's' FROM generations WHERE team = ? AND erased = 0)";
+    let sql = format!(
+        "UPDATE attempts SET detail = NULL, remote = '[]' WHERE ended_at IS NOT NULL \
+         AND generation IN {SHADOWS}"
+    );
+    run(conn, &sql, [team])?;
+    let sql = format!("UPDATE assets SET expires_at = 0 WHERE generation IN {SHADOWS}");
+    run(conn, &sql, [team])?;
+    let sql = format!(
+        "UPDATE generations SET erased = 1, request = '', metadata = '{{}}', outputs = '[]', \
+         adjustments = '{{}}', error_message = iif(error_code IS NULL, NULL, '') \
+         WHERE erased = 0 AND id IN {SHADOWS}"
+    );
+    run(conn, &sql, [team])?;
     let sql = "UPDATE attempts SET detail = NULL, remote = '[]' WHERE ended_at IS NOT NULL \
                AND generation IN (SELECT id FROM generations WHERE team = ? AND erased = 0)";
     run(conn, sql, [team])?;
