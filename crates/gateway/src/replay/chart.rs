@@ -268,7 +268,7 @@ mod tests {
         let rows = [row("as it was", 31, 5_000_000), row("a <b> & c", 31, 7_123_456)];
         let svg = draw(&rows);
         assert_eq!(svg.matches("<polyline").count(), 2 + 2 + 2, "legend, money, units");
-        assert!(svg.contains("a &lt;b&gt; &amp; c ($220.82)") && svg.contains(">1 Dec<"), "{svg}");
+        assert!(svg.contains("a &lt;b&gt; &amp; c ($220.83)") && svg.contains(">1 Dec<"), "{svg}");
         assert!(svg.contains(">$250<") && svg.contains("allowance: image"), "{svg}");
         let height: i64 =
             svg.split("height=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap();

@@ -115,7 +115,7 @@ fn a_table_gives_units_to_whoever_comes_first_and_the_policy_to_whoever_is_dear(
 fn another_allowance_or_none_is_worked_out() {
     let june = june();
     assert_eq!(cost(&june, Choice::Table, 100), 0);
-    assert_eq!(cost(&june, COST, 100), 0);
+    assert_eq!(cost(&june, COST, 200), 0);
     assert_eq!(cost(&june, Choice::Table, 0), 25 * DEAR + 75 * CHEAP);
     let without = played(&june, COST, terms(UNITS), &["flat"]);
     assert_eq!(without.charged.micros(), 25 * DEAR + 75 * CHEAP);
@@ -188,8 +188,8 @@ fn what_did_not_complete_costs_the_same_in_every_row() {
     blocked.was.as_mut().unwrap().served.clear();
     let trace = trace(vec![blocked, asked(2, CHEAP, "paid")]);
     assert_eq!(cost(&trace, Choice::Was, UNITS), DEAR + CHEAP);
-    assert_eq!(cost(&trace, COST, UNITS), DEAR);
-    let without = played(&trace, COST, terms(UNITS), &["paid"]);
+    assert_eq!(cost(&trace, Choice::Table, UNITS), DEAR);
+    let without = played(&trace, Choice::Table, terms(UNITS), &["paid"]);
     assert_eq!((without.charged.micros(), without.nobody), (0, 0), "it made nothing there");
 }
 

@@ -283,10 +283,11 @@ mod tests {
     }
 
     fn booked(transaction: &str, of: &str, purse: &str, kind: &str, amount: i64) -> String {
+        let less = -amount;
         format!(
             "INSERT INTO ledger (\"transaction\", at, account, amount, kind, team, key, provider, \
              model, generation, makes, of_team) VALUES \
-             ('{transaction}', 500, 'team:team_1/key_1', -{amount}, '{kind}', 'team_1', 'key_1', 'p', \
+             ('{transaction}', 500, 'team:team_1/key_1', {less}, '{kind}', 'team_1', 'key_1', 'p', \
              'p/m', '{of}', 'image', 1), \
              ('{transaction}', 500, 'provider:p/main{purse}', {amount}, '{kind}', 'team_1', 'key_1', \
              'p', 'p/m', '{of}', 'image', 0);"

@@ -9,10 +9,9 @@ use super::time;
 use crate::replay::{Assignment, Choice};
 
 #[derive(Debug, Args)]
-#[group(id = "what", required = true, multiple = false)]
 pub(in crate::cli) struct SimulateArgs {
     /// Talk the routing protocol on standard input and output: a message a line, a reply a line
-    #[arg(long)]
+    #[arg(long, required_unless_present = "trace", conflicts_with = "trace")]
     pub(in crate::cli) protocol: bool,
     /// Play requests of the past again: `ledger` (the configured database), an export of the ledger (.csv),
     /// or a trace of the routing game (.jsonl, .jsonl.gz)
