@@ -75,14 +75,11 @@ impl Engine {
             return self.prices().correct(&agreed_price(listing, account), quote);
         }
         let name = listing.name();
-        match Range::of(&model.tariff) {
-            Some(range) => match self.prices().risen(&name) {
-                Some(risen) => {
-                    let price = range.price(&risen, work);
-                    Quote { price, source: QuoteSource::Learned, ..quote }
-                }
-                None => quote,
-            },
+        match self.line_of(listing, &name) {
+            Some((range, risen)) => {
+                let price = range.price(&risen, work);
+                Quote { price, source: QuoteSource::Learned, ..quote }
+            }
             None => self.prices().correct(&name, quote),
         }
     }
@@ -107,7 +104,9 @@ impl Engine {
             return;
         }
         let name = listing.name();
-        let drift = match (Range::of(&model.tariff), estimated) {
+        // The vendor's own word on this very call tells more than its page.
+        let range = Range::of(&model.tariff).filter(|_| charge.estimated.is_none());
+        let drift = match (range, estimated) {
             (Some(range), _) => self.learn_rise(&name, &range, work, charge.amount),
             (None, Some(estimated)) => self.prices().learn(&name, estimated, charge.amount),
             (None, None) => None,
@@ -138,10 +137,15 @@ impl Engine {
     /// How far a vendor's word on a model's price is off.
     pub(crate) fn drift_of(&self, listing: &Listing) -> Option<Learned> {
         let name = listing.name();
-        match Range::of(&listing.model().tariff) {
-            Some(range) => self.prices().risen(&name).map(|risen| range.drift(&risen)),
+        match self.line_of(listing, &name) {
+            Some((range, risen)) => Some(range.drift(&risen)),
             None => self.prices().learned(&name),
         }
+    }
+
+    /// The line that charges have drawn, if they have.
+    fn line_of(&self, listing: &Listing, name: &str) -> Option<(Range, Risen)> {
+        Some((Range::of(&listing.model().tariff)?, self.prices().risen(name)?))
     }
 
     /// What earlier processes learned of prices.
@@ -159,10 +163,10 @@ impl Engine {
             let range = |name: &str| Range::of(&self.market().listing(name)?.model().tariff);
             self.prices().recall_rises(&kept, |name| Some(range(name)?.published));
             for listing in self.market().listings() {
-                let known = range(&listing.name()).and_then(|_| self.drift_of(&listing));
-                if let Some(learned) = known {
-                    let provider = &listing.vendor.name;
-                    self.observer().drift(provider, &listing.name(), learned.ratio);
+                let name = listing.name();
+                if let Some((range, risen)) = self.line_of(&listing, &name) {
+                    let ratio = range.drift(&risen).ratio;
+                    self.observer().drift(&listing.vendor.name, &name, ratio);
                 }
             }
         }

@@ -23,7 +23,7 @@ pub(crate) const RECENT: usize = 4;
 /// A sample further from the middle than so many spreads counts less.
 const FULL_WEIGHT: f64 = 1.5;
 /// The newest are another price when their middle is so many spreads away from the older ones'.
-const CHANGE: f64 = 5.0;
+pub(crate) const CHANGE: f64 = 5.0;
 /// The spread is at least this (in logarithms, so about 1 %): exact prices have none, and then any
 /// rounding would be an outlier.
 pub(crate) const LEAST_SPREAD: f64 = 0.01;
@@ -108,7 +108,7 @@ fn logarithms<'a>(ratios: impl Iterator<Item = &'a f64>) -> Vec<f64> {
     ratios.map(|ratio| ratio.max(1e-6).ln()).collect()
 }
 
-fn median(values: &[f64]) -> Option<f64> {
+pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let half = sorted.len() / 2;

