@@ -8,8 +8,8 @@ use engine::{Account, Alias, Generation, Market, Request, Vendor as EngineVendor
 use provider::{Clock, Kind, ManualClock, Provider, Timestamp};
 use provider_zekron::Zekron;
 use provider_zsky::Zsky;
-use serde_json::json;
-use tests::{QUEUE_KEY, Queue, VENDOR_KEY, Vendor, quick, quick_queue};
+use serde_json::{Value, json};
+use tests::{QUEUE_KEY, Queue, VENDOR_KEY, Vendor, micros, quick, quick_queue};
 
 use crate::own_clock::OwnClock;
 
@@ -40,6 +40,33 @@ impl House {
         let own =
             OwnClock::open(ManualClock::at(first), |timer| market(&queue, &paid, timer)).await;
         Self { own, queue, paid, open: Vec::new() }
+    }
+
+    /// What the month would have cost, as an operator is told.
+    async fn report(&self) -> Value {
+        let config = json!({
+            "storage": { "database": "sqlite://atelier.db" },
+            "providers": {
+                "zekron": {
+                    "base_url": self.paid.url(), "accounts": { "main": { "key": VENDOR_KEY } },
+                },
+                "zsky": {
+                    "base_url": self.queue.url(),
+                    "accounts": {
+                        "main": { "key": QUEUE_KEY, "plan": { "images": UNITS, "videos": 0 } },
+                    },
+                },
+            },
+            "models": {
+                "draft": { "kind": "image", "candidates": ["zsky/image", "zekron/zekron-flash"] },
+                "photo": { "kind": "image", "candidates": ["zsky/image", "zekron/zekron-image-1"] },
+            },
+        });
+        let folder = self.own.folder.path();
+        std::fs::write(folder.join("gateway.yaml"), config.to_string()).expect("it is written");
+        let month = ["--from", FIRST, "--to", "2026-04-01T00:00:00Z"];
+        let words = [&["simulate", "--trace", "ledger", "--json"], &month[..]].concat();
+        crate::json_of(&crate::run().cli(folder, &words).await)
     }
 
     async fn ask(&mut self, model: &str, prompt: String) {
@@ -172,6 +199,19 @@ async fn a_month_goes_to_the_dearest_and_nothing_of_it_is_left() {
         usual(&cheap) * (CHEAP - CHEAP * first / all) + usual(&dear) * (DEAR - DEAR * first / all);
     println!("charged {charged}, by a table of prices about {by_table}");
     assert!(charged.unsigned_abs() < by_table, "{charged} is no less than {by_table}");
+
+    // The operator's report says the same, from the books alone.
+    let report = house.report().await;
+    let row = |policy: &str| {
+        let rows = report["rows"].as_array().expect("rows").iter();
+        let row = rows.clone().find(|row| row["policy"] == policy).expect("it is a row");
+        micros(&row["charged_usd"])
+    };
+    assert_eq!(row("as it was"), charged, "{report}");
+    let by_table = i64::try_from(by_table).expect("cents");
+    let off = (row("table") - by_table).abs();
+    println!("by the report {} by a table of prices", row("table"));
+    assert!(off * 10 < by_table && row("table") > charged, "about {by_table}: {report}");
 }
 
 /// What a picture usually charged where it was paid for; the worst where none was.

@@ -54,7 +54,7 @@ pub(crate) struct OwnClock {
     pub(crate) engine: Engine,
     pub(crate) clock: ManualClock,
     pub(crate) caller: Caller,
-    _folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl OwnClock {
@@ -123,7 +123,7 @@ impl OwnClock {
             },
         };
         let engine = Engine::open(parts).await.expect("the engine opens");
-        Self { engine, clock, caller, _folder: folder }
+        Self { engine, clock, caller, folder }
     }
 
     /// Whether a generation is made by now.
