@@ -211,9 +211,14 @@ impl Engine {
         Ok(engine)
     }
 
+    /// Nothing is begun from now on: what waits goes on after the next start.
+    pub fn stop(&self) {
+        self.0.stop.cancel();
+    }
+
     /// Stops what only waits for time to pass and lets running work end, for at most `grace`.
     pub async fn close(&self, grace: Duration) {
-        self.0.stop.cancel();
+        self.stop();
         self.0.tasks.close();
         let over = self.clock().sleep_until(self.clock().now().plus(grace));
         tokio::select! {

@@ -47,6 +47,10 @@ pub(crate) async fn wait(journey: Arc<Journey>, follow: Follow) {
             Outcome::Lead(lead) => Some(lead),
             Outcome::Lost => None,
         };
+        // A process that stops drops whoever led, and it is not done: after the next start both go on.
+        if journey.engine.stopping().is_cancelled() {
+            return;
+        }
         if lead.is_some() {
             return pay(journey, lead).await;
         }

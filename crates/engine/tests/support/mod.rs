@@ -325,6 +325,8 @@ impl<V: Stand> Stage<V> {
 
 impl<V> Stage<V> {
     fn stop(&mut self) {
+        // A kill leaves no moment in which others see what was dropped; the end of a runtime does.
+        self.engine.stop();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
