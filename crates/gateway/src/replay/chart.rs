@@ -31,7 +31,7 @@ svg{--ground:#fff;--ink:#1f2328;--soft:#59636e;--grid:#d1d9e0;\
 --c0:#9198a1;--c1:#58a6ff;--c2:#f0883e;--c3:#3fb950;--c4:#bc8cff;--c5:#f778ba;--c6:#d29922}}\
 text{font:13px system-ui,sans-serif;fill:var(--soft)}.title{font-size:17px;font-weight:600;fill:var(--ink)}\
 .name{fill:var(--ink)}.grid{stroke:var(--grid)}.axis{stroke:var(--soft)}\
-polyline{fill:none;stroke-width:2.2;stroke-linejoin:round}.end{text-anchor:end}.middle{text-anchor:middle}";
+polyline{fill:none;stroke-width:2.2;stroke-linejoin:round}.first{stroke-width:6;stroke-opacity:.5}.end{text-anchor:end}.middle{text-anchor:middle}";
 
 /// So many colours; after them they come again, with other dashes.
 const COLOURS: usize = 7;
@@ -133,7 +133,9 @@ fn stroke(index: usize) -> String {
         "" => String::new(),
         dashes => format!(" stroke-dasharray=\"{dashes}\""),
     };
-    format!("stroke=\"var(--c{})\"{dashes}", index % COLOURS)
+    // Others often lie upon the first: it is wider, so that both are seen.
+    let wide = if index == 0 { " class=\"first\"" } else { "" };
+    format!("stroke=\"var(--c{})\"{wide}{dashes}", index % COLOURS)
 }
 
 impl Panel {
