@@ -3,7 +3,7 @@
 //!
 //! A [`Trace`] is what was asked for, with every candidate that there was; it comes from the ledger and its
 //! decisions (`past`), from an export of the ledger (`export`) or from a trace of the routing game (`game`).
-//! Each setting plays it once ([`play`]): `routing::plan` orders the candidates as in the running gateway,
+//! Each setting plays it once ([`play()`]): `routing::plan` orders the candidates as in the running gateway,
 //! and what scarce things are worth is found in the engine's way (`engine::scarcity`) from the requests
 //! that were played before. Nothing of the future is known to it.
 //!
