@@ -114,7 +114,7 @@ const QUIET: Duration = Duration::from_micros(400);
 /// When more are coming, a commit waits this long for them: two that share one cost half as much.
 const GATHER: Duration = Duration::from_micros(150);
 /// As long as they keep coming it waits again, so many times at most.
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 24;
 
 impl Writer {
     pub(super) fn start(conn: Connection, inline: bool) -> Result<Self> {
