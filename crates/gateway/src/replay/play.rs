@@ -61,16 +61,16 @@ impl Choice {
 
 /// Plays a trace with one setting.
 pub(crate) fn play(trace: &Trace, setting: &Setting) -> Row {
-    let first = trace.requests.first().map_or(trace.span.0, |first| first.at.min(trace.span.0));
+    let opened = trace.requests.first().map_or(trace.span.0, |first| first.at);
     let mut player = Player {
         setting,
         facts: Facts::of(trace),
-        books: Books::new(&setting.terms, first),
+        books: Books::new(&setting.terms, opened.min(trace.span.0)),
         history: History::default(),
         seen: Vec::new(),
         weighed: Weighed::default(),
-        // As in a gateway that was started a moment ago.
-        next: first.plus(rest(0)),
+        // As in a gateway that was started a moment before its first request.
+        next: opened.plus(rest(0)),
         row: Row { label: setting.label.clone(), ..Row::default() },
     };
     let (from, to) = trace.span;
