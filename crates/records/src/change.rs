@@ -140,8 +140,8 @@ pub enum Change {
     /// The words of final generations that were made before this are gone (the request, metadata, texts,
     /// errors' and attempts' words); the generations stay. At most `limit` of them.
     ForgetWords { before: Timestamp, limit: u32 },
-    /// Final generations that were made before this are gone, with their attempts, units, savings' names
-    /// and deliveries; the books stay. At most `limit` of them.
+    /// Final generations that were made before this are gone, with their attempts, units and
+    /// deliveries; the books and the savings stay. At most `limit` of them.
     ForgetGenerations { before: Timestamp, limit: u32 },
     /// What was changed before this is forgotten.
     ForgetAudit { before: Timestamp },

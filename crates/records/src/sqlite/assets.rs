@@ -12,7 +12,7 @@ use crate::{Asset, Error, Result, Share};
 /// Keeps an asset's facts. One of an erased generation is not kept: its bytes are then nobody's,
 /// and the sweep of unknown assets removes them.
 pub(super) fn add(conn: &Connection, asset: &Asset) -> Result<()> {
-    let sql = "INSERT INTO assets (id, team, generation, media_type, bytes, hash, width, height, \
+    let sql = "INSERT OR FAIL INTO assets (id, team, generation, media_type, bytes, hash, width, height, \
                created_at, expires_at, millis, blob) \
                SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 \
                WHERE NOT EXISTS (SELECT 1 FROM generations WHERE id = ?3 AND erased = 1)";
@@ -36,7 +36,7 @@ pub(super) fn add(conn: &Connection, asset: &Asset) -> Result<()> {
 /// Names another asset's bytes anew: what is known of them is that one's, and one statement both looks for
 /// it and copies it.
 pub(super) fn share(conn: &Connection, share: &Share) -> Result<()> {
-    let sql = "INSERT INTO assets (id, team, generation, media_type, bytes, hash, width, height, \
+    let sql = "INSERT OR FAIL INTO assets (id, team, generation, media_type, bytes, hash, width, height, \
                created_at, expires_at, millis, blob) \
                SELECT ?1, ?2, ?3, media_type, bytes, hash, width, height, ?4, ?5, millis, id \
                FROM assets WHERE id = ?6 \

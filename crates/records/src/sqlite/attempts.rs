@@ -12,7 +12,7 @@ use crate::{Attempt, EndAttempt, Lost, NewAttempt, Result};
 /// Records an attempt before it is sent: only for a generation that is not final, so that none that
 /// was cancelled meanwhile is paid for.
 pub(super) fn begin(conn: &Connection, new: &NewAttempt) -> Result<()> {
-    let sql = "INSERT INTO attempts (id, generation, slot, provider, account, model, count, state, \
+    let sql = "INSERT OR FAIL INTO attempts (id, generation, slot, provider, account, model, count, state, \
                upper, started_at) SELECT ?1, id, ?3, ?4, ?5, ?6, ?7, 'submitting', ?8, ?9 \
                FROM generations WHERE id = ?2 AND completed_at IS NULL";
     let values = params![
@@ -53,7 +53,7 @@ pub(super) fn end(conn: &Connection, end: &EndAttempt) -> Result<()> {
 }
 
 pub(super) fn call(conn: &Connection, account: &str, at: Timestamp) -> Result<()> {
-    let sql = "INSERT INTO calls (at, account, nth) \
+    let sql = "INSERT OR FAIL INTO calls (at, account, nth) \
                SELECT ?1, ?2, count(*) FROM calls WHERE at = ?1 AND account = ?2";
     run(conn, sql, params![at.millis(), account]).map(drop)
 }

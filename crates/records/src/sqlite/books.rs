@@ -219,7 +219,7 @@ fn is_taken(error: &rusqlite::Error) -> bool {
 
 /// Enters both sides, and counts what the team bears in its budgets.
 fn enter(conn: &Connection, entry: &Entry<'_>, at: Timestamp, origin: &Origin) -> Result<()> {
-    let sql = "INSERT INTO ledger (\"transaction\", at, account, amount, kind, team, key, provider, \
+    let sql = "INSERT OR FAIL INTO ledger (\"transaction\", at, account, amount, kind, team, key, provider, \
                model, generation, makes, of_team) VALUES \
                (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?14), \
                (?1, ?2, ?12, ?13, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0)";

@@ -159,8 +159,7 @@ pub(super) fn hold(conn: &Connection, owner: &Owner, amount: MicroUsd, outputs: 
     if amount.is_zero() && outputs == 0 {
         return Ok(());
     }
-    let sql =
-        "UPDATE held SET amount = amount + ?3, outputs = outputs + ?4 WHERE owner IN (?1, ?2)";
+    let sql = "UPDATE OR FAIL held SET amount = amount + ?3, outputs = outputs + ?4 WHERE owner IN (?1, ?2)";
     run(conn, sql, params![owner.team, owner.key, amount.micros(), outputs]).map(drop)
 }
 
@@ -171,7 +170,7 @@ pub(super) fn charge(
     at: Timestamp,
     amount: MicroUsd,
 ) -> Result<()> {
-    let sql = "UPDATE tallies SET charged = charged + ?4 \
+    let sql = "UPDATE OR FAIL tallies SET charged = charged + ?4 \
                WHERE owner IN (?1, ?2) AND since <= ?3 AND until > ?3";
     run(conn, sql, params![owner.team, owner.key, at.millis(), amount.micros()]).map(drop)
 }
@@ -181,12 +180,13 @@ pub(super) fn made(conn: &Connection, owner: &Owner, at: Timestamp, outputs: i64
     if outputs == 0 {
         return Ok(());
     }
-    let sql = "UPDATE tallies SET outputs = outputs + ?4 \
+    let sql = "UPDATE OR FAIL tallies SET outputs = outputs + ?4 \
                WHERE owner IN (?1, ?2) AND since <= ?3 AND until > ?3";
     run(conn, sql, params![owner.team, owner.key, at.millis(), outputs]).map(drop)
 }
 
-/// Reserves what a generation may cost, if its budgets cover it.
+/// Reserves what a generation may cost, if its budgets cover it. Its row is there until the generation is
+/// final, also where nothing is reserved: it is how open generations are found.
 pub(super) fn reserve(
     conn: &Connection,
     id: &str,
@@ -195,12 +195,10 @@ pub(super) fn reserve(
     checks: &[Check],
 ) -> Result<()> {
     check(conn, checks, wanted)?;
-    let (amount, outputs) = (wanted.amount, integer(wanted.outputs)?);
-    if amount <= MicroUsd::ZERO && outputs == 0 {
-        return Ok(());
-    }
-    let sql =
-        "INSERT INTO reserves (generation, team, key, amount, outputs) VALUES (?, ?, ?, ?, ?)";
+    let (amount, outputs) = (wanted.amount.max(MicroUsd::ZERO), integer(wanted.outputs)?);
+    let sql = "INSERT INTO reserves (generation, team, key, amount, outputs) VALUES (?, ?, ?, ?, ?) \
+               ON CONFLICT (generation) DO UPDATE SET team = excluded.team, key = excluded.key, \
+               amount = amount + excluded.amount, outputs = outputs + excluded.outputs";
     run(conn, sql, params![id, owner.team, owner.key, amount.micros(), outputs])?;
     hold(conn, owner, amount, outputs)
 }
@@ -245,11 +243,8 @@ pub(super) fn end(conn: &Connection, end: &EndAttempt) -> Result<()> {
 
 /// Puts what an attempt held into its generation's reserve; a final one has none.
 fn give_back(conn: &Connection, attempt: &str, amount: MicroUsd, owner: &Owner) -> Result<bool> {
-    let sql = "INSERT INTO reserves (generation, team, key, amount, outputs) \
-               SELECT g.id, ?2, ?3, ?4, 0 FROM attempts a JOIN generations g ON g.id = a.generation \
-               WHERE a.id = ?1 AND g.completed_at IS NULL \
-               ON CONFLICT (generation) DO UPDATE SET amount = amount + excluded.amount \
-               WHERE team = excluded.team AND key = excluded.key";
+    let sql = "UPDATE OR FAIL reserves SET amount = amount + ?4 WHERE team = ?2 AND key = ?3 \
+               AND generation = (SELECT generation FROM attempts WHERE id = ?1)";
     let kept = run(conn, sql, params![attempt, owner.team, owner.key, amount.micros()])?;
     Ok(kept > 0)
 }

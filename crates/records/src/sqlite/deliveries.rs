@@ -14,7 +14,7 @@ const DELIVERY: &str = "d.id, d.team, d.generation, d.event, d.url, d.state, d.t
 
 /// A new delivery. One of an erased generation is not kept: there is nothing left to tell.
 pub(super) fn add(conn: &Connection, new: &NewDelivery) -> Result<()> {
-    let sql = "INSERT INTO deliveries (id, team, generation, event, url, state, next_at, created_at) \
+    let sql = "INSERT OR FAIL INTO deliveries (id, team, generation, event, url, state, next_at, created_at) \
                SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7 \
                WHERE NOT EXISTS (SELECT 1 FROM generations WHERE id = ?3 AND erased = 1)";
     let state = DeliveryState::Pending.as_str();

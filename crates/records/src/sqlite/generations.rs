@@ -83,7 +83,7 @@ pub(super) fn end(conn: &Connection, end: &EndGeneration) -> Result<()> {
         }
         None => many(&end.outputs)?,
     };
-    let sql = "UPDATE generations SET status = ?2, completed_at = ?3, provider = ?4, \
+    let sql = "UPDATE OR FAIL generations SET status = ?2, completed_at = ?3, provider = ?4, \
                provider_model = ?5, account = ?6, error_code = ?7, \
                outputs = iif(erased, outputs, ?8), adjustments = iif(erased, adjustments, ?9), \
                error_message = iif(erased, '', ?10), made = ?11, source = ?12 \

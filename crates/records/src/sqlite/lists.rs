@@ -65,7 +65,7 @@ pub(super) fn generations(
 pub(super) fn unfinished(conn: &Connection) -> Result<Vec<Unfinished>> {
     let sql = format!(
         "SELECT {GENERATION} FROM generations g WHERE g.id IN \
-         (SELECT id FROM generations WHERE completed_at IS NULL \
+         (SELECT generation FROM reserves \
          UNION ALL SELECT a.generation FROM holds h JOIN attempts a ON a.id = h.attempt) \
          ORDER BY g.id"
     );

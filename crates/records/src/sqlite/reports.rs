@@ -83,7 +83,7 @@ pub(super) fn spend(
          coalesce((SELECT u.units - u.overage_units FROM units u \
          WHERE u.attempt = \"transaction\" AND u.state <> 'free'), kind = 'allowance'), 0))"
     );
-    each(&snapshot, "ledger", &sums, by, filter, |by, row| {
+    each(&snapshot, Table::Ledger, &sums, by, filter, |by, row| {
         let mut columns = Columns::of(row);
         let (generations, charged) = (columns.take()?, columns.take()?);
         let (units, saved) = (columns.take()?, MicroUsd::ZERO);
@@ -92,7 +92,7 @@ pub(super) fn spend(
     })?;
     // A saving does not tell what was made.
     if !by.contains(&Dimension::Kind) {
-        each(&snapshot, "savings", "sum(amount), 0, 0", by, filter, |by, row| {
+        each(&snapshot, Table::Savings, "sum(amount), 0, 0", by, filter, |by, row| {
             let saved = Columns::of(row).take()?;
             let empty = || SpendRow {
                 by: by.clone(),
@@ -108,17 +108,65 @@ pub(super) fn spend(
     Ok(found.into_values().collect())
 }
 
+/// What a report adds up.
+#[derive(Debug, Clone, Copy)]
+enum Table {
+    Ledger,
+    Savings,
+}
+
+impl Table {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ledger => "ledger",
+            Self::Savings => "savings",
+        }
+    }
+
+    /// Which of its rows count.
+    const fn counted(self) -> &'static str {
+        match self {
+            Self::Ledger => "of_team = 1",
+            Self::Savings => "TRUE",
+        }
+    }
+
+    const fn provider(self) -> &'static str {
+        match self {
+            Self::Ledger => "provider",
+            Self::Savings => "substr(model, 1, instr(model, '/') - 1)",
+        }
+    }
+
+    /// The beginning of a question about every team: both tables lie by team and time, so each team's span
+    /// is gone to in turn, and from team to team by the index too.
+    fn of_every_team(self) -> String {
+        let (table, counted) = (self.name(), self.counted());
+        format!(
+            "WITH RECURSIVE every_team (owner) AS (SELECT min(team) FROM {table} WHERE {counted} \
+             UNION ALL SELECT (SELECT min(team) FROM {table} WHERE {counted} AND team > owner) \
+             FROM every_team WHERE owner IS NOT NULL) "
+        )
+    }
+}
+
 /// The sums of a table, three of them, for each group of its rows that the filter lets through.
 fn each(
     conn: &Connection,
-    table: &str,
+    table: Table,
     sums: &str,
     by: &[Dimension],
     filter: &LedgerFilter,
     mut take: impl FnMut(Vec<String>, &Row<'_>) -> Result<()>,
 ) -> Result<()> {
-    let of_savings = table == "savings";
-    let provider = if of_savings { "substr(model, 1, instr(model, '/') - 1)" } else { "provider" };
+    let (with, rows) = match filter.team {
+        Some(_) => (String::new(), table.name().to_owned()),
+        None => (
+            table.of_every_team(),
+            format!("every_team CROSS JOIN {} ON team = owner", table.name()),
+        ),
+    };
+    let provider = table.provider();
     let value = |dimension: &Dimension| match dimension {
         Dimension::Day => "date(at / 1000, 'unixepoch')",
         Dimension::Team => "team",
@@ -133,9 +181,9 @@ fn each(
     let values: String = groups.iter().map(|group| format!(", {group}")).collect();
     let of = |asked: bool, is: String, nothing: &str| if asked { is } else { nothing.to_owned() };
     let sql = format!(
-        "SELECT {sums}{values} FROM {table} WHERE {} at >= ?1 AND at < ?2 AND {} AND {} AND {} \
-         GROUP BY {grouped}",
-        if of_savings { "" } else { "of_team = 1 AND" },
+        "{with}SELECT {sums}{values} FROM {rows} WHERE {} AND at >= ?1 AND at < ?2 AND {} AND {} \
+         AND {} GROUP BY {grouped}",
+        table.counted(),
         of(filter.team.is_some(), "team = ?3".to_owned(), "?3 IS NULL"),
         of(filter.key.is_some(), "key = ?4".to_owned(), "?4 IS NULL"),
         of(filter.provider.is_some(), format!("{provider} = ?5"), "?5 IS NULL"),

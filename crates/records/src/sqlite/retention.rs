@@ -135,11 +135,9 @@ fn forget(conn: &Connection, id: &str) -> Result<()> {
     run(conn, sql, params![id, QUARTER])?;
     let sql = "DELETE FROM units WHERE attempt IN (SELECT id FROM attempts WHERE generation = ?)";
     run(conn, sql, [id])?;
-    for sql in [
-        "DELETE FROM attempts WHERE generation = ?",
-        "DELETE FROM deliveries WHERE generation = ?",
-        "UPDATE savings SET generation = NULL WHERE generation = ?",
-    ] {
+    for sql in
+        ["DELETE FROM attempts WHERE generation = ?", "DELETE FROM deliveries WHERE generation = ?"]
+    {
         run(conn, sql, [id])?;
     }
     decisions::forget(conn, id)?;

@@ -16,8 +16,8 @@ use super::{
     writer::{Job, Writer, commit},
 };
 use crate::{
-    CacheResult, Change, EndAttempt, EndGeneration, Error, Failure, NewAttempt, NewGeneration,
-    Outcome, OutputRecord, Page, Records, Reserve, Result, Status,
+    Books, CacheResult, Change, EndAttempt, EndGeneration, Error, Failure, NewAttempt,
+    NewGeneration, Outcome, OutputRecord, Page, Records, Reserve, Result, Status,
 };
 
 async fn fresh() -> (Arc<dyn Records>, TempDir) {
@@ -118,6 +118,45 @@ async fn a_newer_database_is_refused_and_left_alone() {
     let error = Sqlite::open(&path, Durability::Full).unwrap_err().to_string();
     assert!(error.contains("version 99") && error.contains("newer binary"), "{error}");
     assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+/// Savings were written with their names or, of forgotten generations, without: all of them count on. What
+/// was under way is taken up.
+#[tokio::test]
+async fn an_older_database_keeps_its_savings_and_what_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    schema::open_as(&path, 8);
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(
+        "INSERT INTO teams (id, name, models, created_at) VALUES ('team_1', 'one', '[]', 0); \
+         INSERT INTO savings (generation, reason, team, key, model, amount, at) VALUES \
+         ('gen_1', 'cache', 'team_1', 'key_1', 'zekron/a', 1, 5), \
+         ('gen_1', 'allowance', 'team_1', 'key_1', 'zekron/a', 20, 5), \
+         (NULL, 'cache', 'team_1', 'key_1', 'zekron/a', 300, 5), \
+         (NULL, 'cache', 'team_1', 'key_1', 'zekron/a', 4000, 5), \
+         (NULL, 'cache', 'team_2', 'key_2', 'zekron/a', 50000, 5); \
+         INSERT INTO reserves VALUES ('gen_3', 'team_1', 'key_1', 7, 1); \
+         INSERT INTO generations (id, team, key, kind, status, model, request, metadata, created_at, \
+         estimated, completed_at) VALUES \
+         ('gen_2', 'team_1', 'key_1', 'image', 'queued', 'zekron/a', '{}', '{}', 1, 0, NULL), \
+         ('gen_3', 'team_1', 'key_1', 'image', 'running', 'zekron/a', '{}', '{}', 2, 7, NULL), \
+         ('gen_4', 'team_1', 'key_1', 'image', 'failed', 'zekron/a', '{}', '{}', 3, 0, 4)",
+    )
+    .unwrap();
+    drop(old);
+    let records = Sqlite::open(&path, Durability::Process).unwrap();
+    let saved = async |team: &str| {
+        let usage = records.usage(team, None, Timestamp::from_millis(0), Timestamp::from_millis(9));
+        usage.await.unwrap().saved.micros()
+    };
+    assert_eq!((saved("team_1").await, saved("team_2").await), (4321, 50_000));
+    let all = records.spend(Vec::new(), crate::LedgerFilter::default()).await.unwrap();
+    assert_eq!(all.iter().map(|row| row.saved.micros()).sum::<i64>(), 54_321);
+    let open = records.unfinished().await.unwrap();
+    let open: Vec<_> = open.iter().map(|one| one.generation.id.as_str()).collect();
+    assert_eq!(open, ["gen_2", "gen_3"]);
+    assert!(records.verify().await.unwrap().is_empty());
 }
 
 #[test]

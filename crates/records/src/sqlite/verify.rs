@@ -30,6 +30,7 @@ pub(super) fn verify(conn: &Connection) -> Result<Vec<Finding>> {
         ("generation", format!("{BOOKED}{GENERATIONS}")),
         ("attempt", format!("{BOOKED}{ATTEMPTS}")),
         ("hold", OVER.to_owned()),
+        ("hold", UNHELD.to_owned()),
     ] {
         let rows = all(snapshot.prepare_cached(&sql)?, [], row)?;
         let told = |(place, expected, found)| Finding { rule, place, expected, found };
@@ -65,6 +66,10 @@ const OVER: &str = "SELECT h.attempt, 0, h.amount FROM holds h WHERE NOT EXISTS 
                     UNION ALL SELECT r.generation, 0, r.amount FROM reserves r WHERE NOT EXISTS \
                     (SELECT 1 FROM generations g WHERE g.id = r.generation \
                     AND g.completed_at IS NULL)";
+
+/// A generation that is not final has a row for what is reserved for it: a restart finds it by that.
+const UNHELD: &str = "SELECT g.id, g.estimated, 0 FROM generations g WHERE g.completed_at IS NULL \
+                    AND NOT EXISTS (SELECT 1 FROM reserves r WHERE r.generation = g.id)";
 
 fn row(columns: &mut Columns<'_>) -> Result<(String, MicroUsd, MicroUsd)> {
     Ok((columns.take()?, columns.take()?, columns.take()?))

@@ -6,6 +6,10 @@
 //! much again. Where commits follow each other closely the queue is better: it shares them, unless all of
 //! them are one generation's: then there is nobody to share with.
 //!
+//! Where a change fails, everything of its list is taken back, so that no statement needs a journal of its own:
+//! those that would keep one (of several rows, or with a subquery) say `OR FAIL`, which spares copying every
+//! page that they touch.
+//!
 //! A list that is a whole generation (an answer from the cache) is made without a pause, so that nobody sees
 //! how many others a thread is about to make. Such a list steps aside once: whoever else is ready comes as far.
 

@@ -203,4 +203,8 @@ fn what_is_held_for_what_is_over_is_found() {
     assert_eq!(found(nobodys), [finding("hold", "att_9", 0, 0)]);
     let late = "INSERT INTO reserves VALUES ('gen_2', 'team_2', 'key_2', 6, 1)";
     assert_eq!(found(late), [finding("hold", "gen_2", 0, 6)]);
+    let unheld = "INSERT INTO generations (id, team, key, kind, status, model, request, metadata, \
+                  estimated, created_at) VALUES ('gen_9', 'team_1', 'key_1', 'image', 'running', '', \
+                  '{}', '{}', 7, 5)";
+    assert_eq!(found(unheld), [finding("hold", "gen_9", 7, 0)]);
 }
