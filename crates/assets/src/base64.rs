@@ -1,14 +1,20 @@
 //! Base64, out as a stream and in with a limit.
 
-use base64_simd::{STANDARD, STANDARD_NO_PAD};
+use std::mem;
+
+use base64_simd::{AsOut, STANDARD, STANDARD_NO_PAD};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
+
+use crate::room;
 
 /// Turns bytes into base64 as they come. Pieces need not be multiples of three: what is over waits
 /// for the next piece.
 #[derive(Debug, Default)]
 pub struct Encoder {
     over: Vec<u8>,
+    /// The last characters, whose room is used again where whoever took them is done with them.
+    last: Bytes,
 }
 
 impl Encoder {
@@ -17,15 +23,18 @@ impl Encoder {
         let missing = if self.over.is_empty() { 0 } else { 3 - self.over.len() };
         let (first, rest) = bytes.split_at(missing.min(bytes.len()));
         self.over.extend_from_slice(first);
-        let mut text = Vec::with_capacity(encoded_len(self.over.len()) + encoded_len(rest.len()));
-        if self.over.len() == 3 {
-            STANDARD.encode_append(&self.over, &mut text);
+        let whole = rest.len() - rest.len() % 3;
+        let head = if self.over.len() == 3 { 4 } else { 0 };
+        let mut text = room::again(mem::take(&mut self.last), head + encoded_len(whole));
+        let (begin, end) = text.split_at_mut(head);
+        if head > 0 {
+            let _ = STANDARD.encode(&self.over, begin.as_out());
             self.over.clear();
         }
-        let whole = rest.len() - rest.len() % 3;
-        STANDARD.encode_append(&rest[..whole], &mut text);
+        let _ = STANDARD.encode(&rest[..whole], end.as_out());
         self.over.extend_from_slice(&rest[whole..]);
-        text.into()
+        self.last = text.freeze();
+        self.last.clone()
     }
 
     /// The last characters, padded.

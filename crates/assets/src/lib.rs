@@ -20,6 +20,7 @@ mod fetch;
 pub mod images;
 mod link;
 mod measure;
+mod room;
 mod sniff;
 mod store;
 

@@ -17,6 +17,7 @@ use object_store::{
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 use super::{Store, StoreError, location};
+use crate::room;
 
 /// Pieces in which files are read: large enough that a picture is few of them, small enough that a piece, its
 /// base64 and what the connection copies of it lie in a core's own cache.
@@ -90,12 +91,13 @@ impl Blob {
 /// they were made, and handing a piece to another thread costs more than copying it. A disk is only waited
 /// for on a thread that may wait.
 fn pieces(file: File, range: Range<u64>) -> BoxStream<'static, Result<Bytes, StoreError>> {
-    stream::try_unfold((file, range), |(file, left)| async move {
+    stream::try_unfold((file, range, Bytes::new()), |(file, left, last)| async move {
         if left.is_empty() {
             return Ok(None);
         }
         let end = left.end.min(left.start.saturating_add(PIECE));
-        let mut piece = vec![0; usize::try_from(end - left.start).unwrap_or_default()];
+        let len = usize::try_from(end - left.start).unwrap_or_default();
+        let mut piece = room::again(last, len);
         let there = in_memory(&file, &mut piece, left.start).map_err(StoreError::backend)?;
         let (piece, file) = match there == piece.len() {
             true => (piece, file),
@@ -109,7 +111,8 @@ fn pieces(file: File, range: Range<u64>) -> BoxStream<'static, Result<Bytes, Sto
                 read.map_err(StoreError::backend)?.map_err(StoreError::backend)?
             }
         };
-        Ok(Some((Bytes::from(piece), (file, end..left.end))))
+        let piece = piece.freeze();
+        Ok(Some((piece.clone(), (file, end..left.end, piece))))
     })
     .boxed()
 }
