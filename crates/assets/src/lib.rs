@@ -30,4 +30,4 @@ pub use fetch::{
 };
 pub use link::{LinkError, LinkKey};
 pub use sniff::sniff;
-pub use store::{Blob, BlobSink, BlobWriter, INLINE_MAX, Store, StoreError, Stored, Swept};
+pub use store::{Base64, Blob, BlobSink, BlobWriter, INLINE_MAX, Store, StoreError, Stored, Swept};

@@ -229,10 +229,15 @@ impl Engine {
     /// # Errors
     /// `not_found` where they are gone.
     pub async fn read(&self, place: &str, range: Option<Range<u64>>) -> Result<assets::Blob> {
-        self.store().read(place, range).await.map_err(|error| {
-            tracing::error!(%error, asset = %place, "an asset's bytes cannot be read");
-            Refusal::not_found("asset")
-        })
+        self.store().read(place, range).await.map_err(|error| unreadable(place, &error))
+    }
+
+    /// The same bytes in base64.
+    ///
+    /// # Errors
+    /// `not_found` where they are gone.
+    pub async fn read_base64(&self, place: &str) -> Result<assets::Base64> {
+        self.store().base64(place).await.map_err(|error| unreadable(place, &error))
     }
 
     /// A signed link to an asset.
@@ -258,6 +263,11 @@ impl Engine {
         let host = url.split("://").nth(1).unwrap_or(&url);
         ["127.", "localhost", "[::1]"].iter().any(|local| host.starts_with(local))
     }
+}
+
+fn unreadable(place: &str, error: &assets::StoreError) -> Refusal {
+    tracing::error!(%error, asset = %place, "an asset's bytes cannot be read");
+    Refusal::not_found("asset")
 }
 
 fn too_large(error: provider::SinkError) -> Refusal {

@@ -6,6 +6,7 @@
 //! is being written has a `#` in its name and is cleared away by [`Store::sweep`] if its writer was
 //! killed.
 
+mod hot;
 mod read;
 mod sink;
 mod sweep;
@@ -22,6 +23,8 @@ use object_store::{
 };
 use provider::SinkError;
 
+pub use hot::Base64;
+use hot::Hot;
 pub use read::Blob;
 pub use sink::BlobSink;
 pub use sweep::Swept;
@@ -44,6 +47,8 @@ pub struct Store {
     folder: Option<PathBuf>,
     /// Whether a blob survives a power cut once it is kept.
     durable: bool,
+    /// What is asked for again and again.
+    hot: Hot,
 }
 
 /// A blob that was kept, and what its bytes tell.
@@ -143,18 +148,24 @@ impl Store {
         std::fs::create_dir_all(folder).map_err(StoreError::backend)?;
         let objects = LocalFileSystem::new_with_prefix(folder)?.with_fsync(durable);
         let folder = Some(folder.to_owned());
-        Ok(Self { objects: Arc::new(objects), part: FILE_PART, folder, durable })
+        Ok(Self {
+            objects: Arc::new(objects),
+            part: FILE_PART,
+            folder,
+            durable,
+            hot: Hot::default(),
+        })
     }
 
     /// A store over a remote `object_store`.
     pub fn remote(objects: Arc<dyn ObjectStore>) -> Self {
-        Self { objects, part: REMOTE_PART, folder: None, durable: true }
+        Self { objects, part: REMOTE_PART, folder: None, durable: true, hot: Hot::default() }
     }
 
     /// A store in memory, gone when dropped: for what must not be kept.
     pub fn memory() -> Self {
         let objects = Arc::new(InMemory::new());
-        Self { objects, part: FILE_PART, folder: None, durable: false }
+        Self { objects, part: FILE_PART, folder: None, durable: false, hot: Hot::default() }
     }
 
     /// A writer of the blob `id`, which takes at most `max_bytes`. An id is written once; writing it
@@ -163,6 +174,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::InvalidId`].
     pub fn writer(&self, id: &str, max_bytes: u64) -> Result<BlobWriter, StoreError> {
+        self.hot.forget(id);
         Ok(BlobWriter::new(self, id.to_owned(), location(id)?, max_bytes))
     }
 
@@ -181,7 +193,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::InvalidId`] and [`StoreError::Backend`].
     pub async fn delete(&self, id: &str) -> Result<(), StoreError> {
-        match self.objects.delete(&location(id)?).await.map_err(StoreError::from) {
+        let deleted = self.objects.delete(&location(id)?).await.map_err(StoreError::from);
+        self.hot.forget(id);
+        match deleted {
             Ok(()) | Err(StoreError::NotFound) => Ok(()),
             Err(error) => Err(error),
         }

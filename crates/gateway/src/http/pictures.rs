@@ -41,7 +41,7 @@ struct Picture {
 enum Source {
     /// Fresh from the vendor, still in memory.
     Inline(Bytes),
-    /// In the store.
+    /// In the store; these are its base64.
     Stored(Chunks),
 }
 
@@ -69,8 +69,8 @@ impl Holes {
                 Picture { bytes, source: Source::Inline(inline.clone()) }
             }
             None => {
-                let blob = engine.read(place, None).await?;
-                Picture { bytes: blob.size, source: Source::Stored(blob.stream) }
+                let text = engine.read_base64(place).await?;
+                Picture { bytes: text.size, source: Source::Stored(text.stream) }
             }
         };
         self.pictures.push(picture);
@@ -101,7 +101,7 @@ impl Holes {
             parts.push(once(text.slice(from..cut.start)));
             parts.push(match picture.source {
                 Source::Inline(bytes) => pieces(bytes),
-                Source::Stored(source) => assets::base64::encode_stream(source).boxed(),
+                Source::Stored(text) => text,
             });
             from = cut.end;
         }
@@ -174,7 +174,7 @@ mod tests {
 
     fn stored(bytes: &Bytes, chunk: usize) -> Chunks {
         let parts: Vec<_> = bytes.chunks(chunk).map(|c| Ok(Bytes::copy_from_slice(c))).collect();
-        stream::iter(parts).boxed()
+        assets::base64::encode_stream(stream::iter(parts)).boxed()
     }
 
     fn holes(pictures: Vec<Picture>) -> (Holes, Vec<u8>) {
