@@ -123,7 +123,7 @@ async fn who_asks_for_what_is_being_made_waits_for_it() {
 #[tokio::test]
 async fn a_failure_is_handed_to_one_and_never_to_all() {
     let world = caching().await;
-    world.vendor.script([Act::WaitAndFail, Act::Refuse(ErrorKind::Invalid)]);
+    world.vendor.script([Act::WaitAndRefuse(ErrorKind::Failed), Act::Refuse(ErrorKind::Invalid)]);
     let first = world.start(fox()).await;
     let mut ids = Vec::new();
     for _ in 0..4 {
@@ -150,6 +150,22 @@ async fn a_failure_is_handed_to_one_and_never_to_all() {
         assert_eq!(paid.len(), 1);
         assert_eq!(paid[0].cache, CacheResult::Miss, "it paid for itself");
     }
+    assert_eq!((world.vendor.made(), world.booked().await), (1, COST));
+}
+
+#[tokio::test]
+async fn whoever_is_next_takes_what_was_made_meanwhile() {
+    let world = caching().await;
+    world.vendor.script([Act::WaitAndRefuse(ErrorKind::Failed)]);
+    let first = world.start(fox()).await;
+    let next = world.start(fox()).await;
+    let anew = made(&world, Request { cache: Some(CacheUse::Refresh), ..fox() }).await;
+    world.vendor.script([Act::Refuse(ErrorKind::Invalid)]);
+    world.vendor.open_gates();
+    assert_eq!(world.end(&first).await.status, Status::Failed);
+    let next = world.end(&next).await;
+    assert_eq!((next.status, next.cache), (Status::Completed, CacheResult::Coalesced));
+    assert_eq!((place(&next), next.cost.charged), (place(&anew), MicroUsd::ZERO));
     assert_eq!((world.vendor.made(), world.booked().await), (1, COST));
 }
 
@@ -184,6 +200,22 @@ async fn a_safety_stop_is_everybodys_and_nobody_keeps_it() {
     assert_eq!(made(&world, fox()).await.status, Status::Blocked);
     let again = made(&world, fox()).await;
     assert_eq!((again.status, again.cache), (Status::Completed, CacheResult::Miss));
+}
+
+#[tokio::test]
+async fn who_wants_others_asked_after_a_safety_stop_does_not_take_it_from_the_one_it_waits_for() {
+    let world = caching().await;
+    world.vendor.script([Act::WaitAndRefuse(ErrorKind::Blocked)]);
+    let first = world.start(fox()).await;
+    let next = Wishes { next_on_blocked: true, ..Wishes::default() };
+    let insists = world.start(Request { routing: next, ..fox() }).await;
+    let agrees = world.start(fox()).await;
+    world.vendor.open_gates();
+    assert_eq!(world.end(&first).await.status, Status::Blocked);
+    assert_eq!(world.end(&agrees).await.status, Status::Blocked);
+    let insists = world.end(&insists).await;
+    assert_eq!((insists.status, insists.cache), (Status::Completed, CacheResult::Miss));
+    assert_eq!((world.vendor.made(), world.booked().await), (1, COST));
 }
 
 #[tokio::test]
@@ -228,6 +260,18 @@ async fn what_may_not_be_kept_is_not() {
     assert_eq!(made(&world, fox()).await.status, Status::Failed);
     assert_eq!(made(&world, fox()).await.cache, CacheResult::Miss);
     assert_eq!(world.vendor.made(), 2);
+}
+
+#[tokio::test]
+async fn an_answer_with_fewer_pictures_than_were_asked_for_is_not_kept() {
+    let world = caching().await;
+    let two = || Request { count: 2, ..fox() };
+    world.vendor.script([Act::Make, Act::Refuse(ErrorKind::Invalid)]);
+    let part = made(&world, two()).await;
+    assert_eq!((part.status, part.outputs.len()), (Status::Completed, 1));
+    let whole = made(&world, two()).await;
+    assert_eq!((whole.cache, whole.outputs.len()), (CacheResult::Miss, 2));
+    assert_eq!(made(&world, two()).await.cache, CacheResult::Hit);
 }
 
 #[tokio::test]

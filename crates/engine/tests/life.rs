@@ -217,7 +217,7 @@ async fn a_late_output_is_kept_and_booked_and_the_status_stays() {
 #[tokio::test]
 async fn nothing_new_is_paid_for_after_the_deadline() {
     let world = World::new().await;
-    world.vendor.script([Act::WaitAndFail]);
+    world.vendor.script([Act::WaitAndRefuse(ErrorKind::Failed)]);
     let mut request = image("a fox");
     request.routing.deadline = Some(Duration::from_secs(5));
     let id = world.start(request).await;

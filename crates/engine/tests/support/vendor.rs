@@ -41,8 +41,8 @@ pub(crate) enum Act {
     MakeAndHang,
     /// Waits before it makes it, until the gates are opened.
     Wait,
-    /// Waits until the gates are opened, then fails; nothing is charged.
-    WaitAndFail,
+    /// Waits until the gates are opened, then refuses; nothing is charged.
+    WaitAndRefuse(ErrorKind),
     /// Takes it into a queue; done at the third look.
     Queue,
     /// Makes a page of text and calls it a picture.
@@ -292,7 +292,7 @@ impl Provider for Scripted {
         self.submits.fetch_add(1, Ordering::SeqCst);
         self.asked.lock().push(call.account.to_owned());
         let act = self.act(call.account);
-        if matches!(act, Act::Wait | Act::WaitAndFail) {
+        if matches!(act, Act::Wait | Act::WaitAndRefuse(_)) {
             self.gate().await;
         }
         match act {
@@ -321,15 +321,11 @@ impl Provider for Scripted {
                 self.gate().await;
                 Err(lost(false))
             }
-            Act::WaitAndFail => {
-                let retry = Retry::Safe { after: None };
-                Err(Error::new(ErrorKind::Failed, Blame::Vendor, retry, "failed"))
-            }
             Act::RefuseFor(kind, span) => {
                 let retry = Retry::Safe { after: Some(span) };
                 Err(Error::new(kind, Blame::Vendor, retry, "refused"))
             }
-            Act::Refuse(kind) => {
+            Act::Refuse(kind) | Act::WaitAndRefuse(kind) => {
                 let retry = Retry::Safe { after: None };
                 Err(Error::new(kind, Blame::Vendor, retry, "refused"))
             }
