@@ -139,9 +139,8 @@ pub(super) fn team_of(conn: &Connection, key: &str) -> Result<Option<String>> {
 
 /// What is held for an owner, and how many outputs are under way. Few rows: only what is under way.
 pub(super) fn holding(conn: &Connection, owner: &str) -> Result<(MicroUsd, i64)> {
-    let sql = "SELECT (SELECT coalesce(sum(amount), 0) FROM holds WHERE team = ?1 OR key = ?1) \
-               + (SELECT coalesce(sum(amount), 0) FROM reserves WHERE team = ?1 OR key = ?1), \
-               (SELECT coalesce(sum(outputs), 0) FROM reserves WHERE team = ?1 OR key = ?1)";
+    let sql = "SELECT coalesce(sum(amount), 0), coalesce(sum(outputs), 0) FROM holds \
+               WHERE team = ?1 OR key = ?1";
     Ok(one(conn, sql, [owner], sums)?.unwrap_or_default())
 }
 
@@ -196,8 +195,8 @@ pub(super) fn reserve(
 ) -> Result<()> {
     check(conn, checks, wanted)?;
     let (amount, outputs) = (wanted.amount.max(MicroUsd::ZERO), integer(wanted.outputs)?);
-    let sql = "INSERT INTO reserves (generation, team, key, amount, outputs) VALUES (?, ?, ?, ?, ?) \
-               ON CONFLICT (generation) DO UPDATE SET team = excluded.team, key = excluded.key, \
+    let sql = "INSERT INTO holds (id, of_attempt, team, key, amount, outputs) \
+               VALUES (?, 0, ?, ?, ?, ?) ON CONFLICT (id, of_attempt) DO UPDATE SET team = excluded.team, key = excluded.key, \
                amount = amount + excluded.amount, outputs = outputs + excluded.outputs";
     run(conn, sql, params![id, owner.team, owner.key, amount.micros(), outputs])?;
     hold(conn, owner, amount, outputs)
@@ -206,7 +205,7 @@ pub(super) fn reserve(
 /// Holds an attempt's worst price: from what is reserved for its generation, and past that only where
 /// the budgets cover it. The outputs stay reserved until the generation ends.
 pub(super) fn begin(conn: &Connection, new: &NewAttempt) -> Result<()> {
-    let sql = "SELECT amount FROM reserves WHERE generation = ? AND team = ? AND key = ?";
+    let sql = "SELECT amount FROM holds WHERE id = ? AND of_attempt = 0 AND team = ? AND key = ?";
     let reserved: Option<MicroUsd> = one(conn, sql, [&new.generation, &new.team, &new.key], only)?;
     let moved = reserved.unwrap_or_default().min(new.upper);
     let beyond = Reserve { amount: new.upper - moved, outputs: 0 };
@@ -214,10 +213,11 @@ pub(super) fn begin(conn: &Connection, new: &NewAttempt) -> Result<()> {
         check(conn, &new.checks, &beyond)?;
     }
     if !moved.is_zero() {
-        let sql = "UPDATE reserves SET amount = amount - ? WHERE generation = ?";
+        let sql = "UPDATE holds SET amount = amount - ? WHERE id = ? AND of_attempt = 0";
         run(conn, sql, params![moved.micros(), new.generation])?;
     }
-    let sql = "INSERT INTO holds (attempt, team, key, amount, until) VALUES (?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO holds (id, of_attempt, team, key, amount, until) \
+               VALUES (?, 1, ?, ?, ?, ?)";
     let until = new.hold_until.millis();
     run(conn, sql, params![new.id, new.team, new.key, new.upper.micros(), until])?;
     hold(conn, &Owner::new(&new.team, &new.key), beyond.amount, 0)
@@ -225,15 +225,17 @@ pub(super) fn begin(conn: &Connection, new: &NewAttempt) -> Result<()> {
 
 /// Frees what is held for an attempt; its row stays until the attempt is over.
 pub(super) fn release(conn: &Connection, attempt: &str) -> Result<()> {
-    let sql = "SELECT amount, team, key FROM holds WHERE attempt = ? AND amount <> 0";
+    let sql = "SELECT amount, team, key FROM holds \
+               WHERE id = ? AND of_attempt = 1 AND amount <> 0";
     let Some((amount, owner)) = one(conn, sql, [attempt], owned)? else { return Ok(()) };
-    run(conn, "UPDATE holds SET amount = 0 WHERE attempt = ?", [attempt])?;
+    run(conn, "UPDATE holds SET amount = 0 WHERE id = ? AND of_attempt = 1", [attempt])?;
     hold(conn, &owner, -amount, 0)
 }
 
 /// An attempt is over: what it held is free, or reserved for the next one.
 pub(super) fn end(conn: &Connection, end: &EndAttempt) -> Result<()> {
-    let sql = "DELETE FROM holds WHERE attempt = ? RETURNING amount, team, key";
+    let sql = "DELETE FROM holds WHERE id = ? AND of_attempt = 1 \
+               RETURNING amount, team, key";
     let Some((amount, owner)) = one(conn, sql, [&end.attempt], owned)? else { return Ok(()) };
     if end.keep_reserved && !amount.is_zero() && give_back(conn, &end.attempt, amount, &owner)? {
         return Ok(());
@@ -243,15 +245,16 @@ pub(super) fn end(conn: &Connection, end: &EndAttempt) -> Result<()> {
 
 /// Puts what an attempt held into its generation's reserve; a final one has none.
 fn give_back(conn: &Connection, attempt: &str, amount: MicroUsd, owner: &Owner) -> Result<bool> {
-    let sql = "UPDATE OR FAIL reserves SET amount = amount + ?4 WHERE team = ?2 AND key = ?3 \
-               AND generation = (SELECT generation FROM attempts WHERE id = ?1)";
+    let sql = "UPDATE OR FAIL holds SET amount = amount + ?4 WHERE team = ?2 AND key = ?3 \
+               AND of_attempt = 0 AND id = (SELECT generation FROM attempts WHERE id = ?1)";
     let kept = run(conn, sql, params![attempt, owner.team, owner.key, amount.micros()])?;
     Ok(kept > 0)
 }
 
 /// A generation is final: nothing is reserved for it any more.
 pub(super) fn close(conn: &Connection, generation: &str) -> Result<()> {
-    let sql = "DELETE FROM reserves WHERE generation = ? RETURNING amount, team, key, outputs";
+    let sql = "DELETE FROM holds WHERE id = ? AND of_attempt = 0 \
+               RETURNING amount, team, key, outputs";
     let freed = one(conn, sql, [generation], |columns| Ok((owned(columns)?, columns.take()?)))?;
     let Some(((amount, owner), outputs)) = freed else { return Ok(()) };
     let outputs: i64 = outputs;
@@ -267,8 +270,8 @@ fn owned(columns: &mut Columns<'_>) -> Result<(MicroUsd, Owner)> {
 /// unknown. A hold whose attempt is not over stays: the vendor may still charge it.
 pub(super) fn prune(conn: &Connection, before: Timestamp) -> Result<()> {
     run(conn, "DELETE FROM tallies WHERE until < ?", [before.millis()])?;
-    let sql = "DELETE FROM holds WHERE until < ? AND NOT EXISTS \
-               (SELECT 1 FROM attempts a WHERE a.id = attempt AND a.ended_at IS NULL) \
+    let sql = "DELETE FROM holds WHERE of_attempt = 1 AND until < ? AND NOT EXISTS \
+               (SELECT 1 FROM attempts a WHERE a.id = holds.id AND a.ended_at IS NULL) \
                RETURNING amount, team, key";
     let freed = all(conn.prepare_cached(sql)?, [before.millis()], owned)?;
     freed.iter().try_for_each(|(amount, owner)| hold(conn, owner, -*amount, 0))

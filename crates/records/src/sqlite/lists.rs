@@ -65,8 +65,9 @@ pub(super) fn generations(
 pub(super) fn unfinished(conn: &Connection) -> Result<Vec<Unfinished>> {
     let sql = format!(
         "SELECT {GENERATION} FROM generations g WHERE g.id IN \
-         (SELECT generation FROM reserves \
-         UNION ALL SELECT a.generation FROM holds h JOIN attempts a ON a.id = h.attempt) \
+         (SELECT id FROM holds WHERE of_attempt = 0 \
+         UNION ALL SELECT a.generation FROM holds h \
+               JOIN attempts a ON a.id = h.id WHERE h.of_attempt = 1) \
          ORDER BY g.id"
     );
     let snapshot = conn.unchecked_transaction()?;

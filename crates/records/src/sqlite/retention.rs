@@ -79,8 +79,8 @@ fn walk(
     mut each: impl FnMut(Passed) -> Result<bool>,
 ) -> Result<()> {
     let sql = "SELECT id, created_at, completed_at IS NOT NULL AND NOT EXISTS \
-               (SELECT 1 FROM attempts a JOIN holds h ON h.attempt = a.id \
-               WHERE a.generation = g.id) FROM generations g WHERE id > ? ORDER BY id";
+               (SELECT 1 FROM attempts a JOIN holds h ON h.id = a.id \
+               WHERE a.generation = g.id AND h.of_attempt = 1) FROM generations g WHERE id > ? ORDER BY id";
     let mut question = conn.prepare_cached(sql)?;
     let mut rows = question.query([begin])?;
     let mut newer = 0;

@@ -267,7 +267,7 @@ async fn not_even_sql_rewrites_the_books() {
 fn pruning_frees_a_hold_that_nobody_owns() {
     let folder = tempfile::tempdir().unwrap();
     let conn = schema::open(&folder.path().join("atelier.db"), Durability::Process).unwrap();
-    let hold = "INSERT INTO holds VALUES ('att_1', 't', 'k', 5, 100)";
+    let hold = "INSERT INTO holds VALUES ('att_1', 1, 't', 'k', 5, 0, 100)";
     conn.execute(hold, []).unwrap();
     for (before, left) in [(100, 5), (101, 0)] {
         make(&conn, &Change::Prune(Timestamp::from_millis(before))).unwrap();

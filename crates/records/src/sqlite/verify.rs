@@ -61,15 +61,13 @@ const ATTEMPTS: &str = "SELECT a.id, coalesce(b.charged, 0), a.charged FROM atte
      WHERE iif(a.uncertain, a.charged, 0) <> coalesce(b.uncertain, 0)";
 
 /// Nothing is held for what is over, or was never there.
-const OVER: &str = "SELECT h.attempt, 0, h.amount FROM holds h WHERE NOT EXISTS \
-                    (SELECT 1 FROM attempts a WHERE a.id = h.attempt AND a.ended_at IS NULL) \
-                    UNION ALL SELECT r.generation, 0, r.amount FROM reserves r WHERE NOT EXISTS \
-                    (SELECT 1 FROM generations g WHERE g.id = r.generation \
-                    AND g.completed_at IS NULL)";
+const OVER: &str = "SELECT h.id, 0, h.amount FROM holds h WHERE NOT iif(h.of_attempt, \
+                    EXISTS (SELECT 1 FROM attempts a WHERE a.id = h.id AND a.ended_at IS NULL), \
+                    EXISTS (SELECT 1 FROM generations g WHERE g.id = h.id AND g.completed_at IS NULL))";
 
 /// A generation that is not final has a row for what is reserved for it: a restart finds it by that.
 const UNHELD: &str = "SELECT g.id, g.estimated, 0 FROM generations g WHERE g.completed_at IS NULL \
-                    AND NOT EXISTS (SELECT 1 FROM reserves r WHERE r.generation = g.id)";
+                      AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.id = g.id AND h.of_attempt = 0)";
 
 fn row(columns: &mut Columns<'_>) -> Result<(String, MicroUsd, MicroUsd)> {
     Ok((columns.take()?, columns.take()?, columns.take()?))

@@ -21,8 +21,9 @@ pub(super) fn take_over(conn: &Connection, from: &str, to: &str, now: Timestamp)
     let sql = "DELETE FROM workers WHERE id = ? AND until <= ?";
     must(conn, from, sql, params![from, now.millis()])?;
     let sql = "UPDATE generations SET worker = ?2 WHERE worker = ?1 AND id IN \
-               (SELECT generation FROM reserves \
-               UNION ALL SELECT a.generation FROM holds h JOIN attempts a ON a.id = h.attempt)";
+               (SELECT id FROM holds WHERE of_attempt = 0 \
+               UNION ALL SELECT a.generation FROM holds h \
+               JOIN attempts a ON a.id = h.id WHERE h.of_attempt = 1)";
     run(conn, sql, [from, to]).map(drop)
 }
 
@@ -30,8 +31,9 @@ pub(super) fn take_over(conn: &Connection, from: &str, to: &str, now: Timestamp)
 pub(super) fn take_all(conn: &Connection, to: &str) -> Result<()> {
     run(conn, "DELETE FROM workers WHERE id <> ?", [to])?;
     let sql = "UPDATE generations SET worker = ?1 WHERE worker <> ?1 AND id IN \
-               (SELECT generation FROM reserves \
-               UNION ALL SELECT a.generation FROM holds h JOIN attempts a ON a.id = h.attempt)";
+               (SELECT id FROM holds WHERE of_attempt = 0 \
+               UNION ALL SELECT a.generation FROM holds h \
+               JOIN attempts a ON a.id = h.id WHERE h.of_attempt = 1)";
     run(conn, sql, [to]).map(drop)
 }
 

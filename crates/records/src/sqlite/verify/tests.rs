@@ -197,11 +197,11 @@ fn sums_that_were_not_counted_so_are_found() {
 
 #[test]
 fn what_is_held_for_what_is_over_is_found() {
-    let late = "INSERT INTO holds VALUES ('att_1', 'team_2', 'key_2', 5, 9)";
+    let late = "INSERT INTO holds VALUES ('att_1', 1, 'team_2', 'key_2', 5, 0, 9)";
     assert_eq!(found(late), [finding("hold", "att_1", 0, 5)]);
-    let nobodys = "INSERT INTO holds VALUES ('att_9', 'team_2', 'key_2', 0, 9)";
+    let nobodys = "INSERT INTO holds VALUES ('att_9', 1, 'team_2', 'key_2', 0, 0, 9)";
     assert_eq!(found(nobodys), [finding("hold", "att_9", 0, 0)]);
-    let late = "INSERT INTO reserves VALUES ('gen_2', 'team_2', 'key_2', 6, 1)";
+    let late = "INSERT INTO holds VALUES ('gen_2', 0, 'team_2', 'key_2', 6, 1, NULL)";
     assert_eq!(found(late), [finding("hold", "gen_2", 0, 6)]);
     let unheld = "INSERT INTO generations (id, team, key, kind, status, model, request, metadata, \
                   estimated, created_at) VALUES ('gen_9', 'team_1', 'key_1', 'image', 'running', '', \
