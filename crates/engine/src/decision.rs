@@ -34,6 +34,9 @@ pub struct Considered {
     pub bare: Option<MicroUsd>,
     /// Units of an allowance that it takes there.
     pub units: u32,
+    /// For how long it would hold a slot there, all of its calls one after the other; nothing where it is
+    /// not to be had, or was decided before that was kept.
+    pub busy: Duration,
     /// How it stood, if it could be asked.
     pub standing: Option<Standing>,
     /// Why it could not.
@@ -57,6 +60,9 @@ struct KeptCandidate {
     b: Option<i64>,
     #[serde(default, skip_serializing_if = "is_zero")]
     n: u32,
+    /// Milliseconds of a slot.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    d: u64,
     /// Price, worth, risk, milliseconds, rank.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     s: Option<(i64, i64, i64, u64, usize)>,
@@ -73,6 +79,15 @@ const fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives references")]
+const fn is_nothing(millis: &u64) -> bool {
+    *millis == 0
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
 impl Decision {
     /// As it is kept.
     pub(crate) fn to_kept(&self) -> String {
@@ -81,9 +96,9 @@ impl Decision {
             a: one.account.clone(),
             b: one.bare.map(MicroUsd::micros),
             n: one.units,
+            d: millis(one.busy),
             s: one.standing.map(|Standing { price, worth, risk, time, rank, .. }| {
-                let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-                (price.micros(), worth.micros(), risk.micros(), millis, rank)
+                (price.micros(), worth.micros(), risk.micros(), millis(time), rank)
             }),
             t: one.standing.and_then(|standing| standing.turn),
             x: one.reason.clone(),
@@ -101,6 +116,7 @@ impl Decision {
             account: one.a,
             bare: one.b.map(MicroUsd::from_micros),
             units: one.n,
+            busy: Duration::from_millis(one.d),
             standing: one.s.map(|(price, worth, risk, millis, rank)| Standing {
                 price: MicroUsd::from_micros(price),
                 worth: MicroUsd::from_micros(worth),
@@ -139,6 +155,7 @@ mod tests {
             account: "main".to_owned(),
             bare: Some(MicroUsd::from_micros(26_000)),
             units: 0,
+            busy: Duration::from_millis(8_000),
             standing: Some(Standing {
                 price: MicroUsd::from_micros(26_000),
                 worth: MicroUsd::from_micros(1_200),
@@ -159,7 +176,7 @@ mod tests {
             used_up: true,
             ..usable.clone()
         };
-        let never = Considered { bare: None, units: 0, ..gone.clone() };
+        let never = Considered { bare: None, units: 0, busy: Duration::ZERO, ..gone.clone() };
         let decision = Decision { policy: Policy::Cost, candidates: vec![usable, gone, never] };
         let kept = decision.to_kept();
         assert_eq!(Decision::from_kept(&kept), Some(decision), "{kept}");

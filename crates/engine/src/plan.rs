@@ -11,6 +11,7 @@ use routing::{Barrier, Policy, Standing, Verdict};
 use serde_json::json;
 
 use self::layout::Asked;
+pub(crate) use self::layout::busy;
 use crate::{
     Alias, Caller, Code, Engine, Refusal, Request, Result, Team,
     decision::Decision,

@@ -9,11 +9,12 @@
 )]
 
 mod history;
+mod lanes;
 mod things;
 mod typical;
 mod weigh;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use parking_lot::RwLock;
 use provider::{Kind, MicroUsd, Timestamp};
@@ -52,6 +53,8 @@ pub struct Taking<'a> {
     pub bought: bool,
     /// What is charged.
     pub money: MicroUsd,
+    /// For how long it holds a slot, all of its calls one after the other.
+    pub busy: Duration,
     /// Who pays.
     pub team: &'a str,
     /// When.
@@ -97,6 +100,7 @@ impl Weighed {
             sum += f64::from(taking.units) * units.map(|(_, thing)| each(*thing)).sum::<f64>();
             let purse = if taking.bought { account.overage } else { account.balance };
             sum += whole(taking.money) * purse.map_or(0.0, each);
+            sum += taking.busy.as_secs_f64() * account.lanes.map_or(0.0, each);
         }
         let budgets = self.things.of_team(taking.team).iter();
         sum += whole(taking.money) * budgets.map(|thing| each(*thing)).sum::<f64>();
@@ -112,8 +116,8 @@ impl Engine {
         let one = |(index, thing, left): (usize, &Thing, f64)| {
             let worth = weighed.outlook.worth(index, now);
             let (left, worth) = match thing {
-                // Units, each worth so much money.
-                Thing::Units { .. } => (left, worth / 1e6),
+                // Units and seconds, each worth so much money.
+                Thing::Units { .. } | Thing::Lanes { .. } => (left, worth / 1e6),
                 // Money, of which a dollar is worth so much beyond itself.
                 Thing::Overage { .. } | Thing::Balance { .. } | Thing::Budget { .. } => {
                     (left / 1e6, worth)

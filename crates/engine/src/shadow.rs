@@ -6,7 +6,7 @@
 //! - not their time: everybody has been told of the end before it begins, in a task of its own;
 //! - not their money or limits: it is a team's of the house, `shadow:ALIAS`, which has a hard budget and
 //!   no key, so that no caller is of it;
-//! - not their place in a line, nor a unit that is worth something: it begins with what is free this very
+//! - not their place in a line, nor a unit or a place that is worth something: it begins with what is free this very
 //!   moment, or not at all.
 //!
 //! What cannot be sent is dropped. Nor is anything sent twice: only the process that wrote the end sends
@@ -20,7 +20,7 @@ use records::{Budget, Change, Key, Period, Rules, Scope, Status, shadow_id};
 
 use crate::{
     CacheUse, Caller, Code, Delivery, Engine, Keyring, Market, Refusal, Request, Result, Wishes,
-    journey::Journey, market::number, opening::Opening, scarcity::Taking,
+    journey::Journey, market::number, opening::Opening, plan::busy, scarcity::Taking,
 };
 
 /// A model that is tried with a share of an alias' requests, behind the backs of those who ask.
@@ -98,10 +98,11 @@ impl Journey {
         self.engine.houses().has(&self.team)
     }
 
-    /// The first attempt, if its account is free this very moment and no unit that it takes is worth
-    /// anything to others.
+    /// The first attempt, if its account is free this very moment and neither a unit that it takes nor its
+    /// place is worth anything to others.
     pub(crate) async fn open_spare(&self) -> Option<Opening> {
-        let account = &self.steps.first()?.account;
+        let step = self.steps.first()?;
+        let account = &step.account;
         let units = match account.limits.is_prepaid(self.kind) {
             true => self.slots.iter().copied().map(u32::from).sum(),
             false => 0,
@@ -112,6 +113,7 @@ impl Journey {
             units,
             bought: false,
             money: MicroUsd::ZERO,
+            busy: busy(step.usual, self.slots.len()),
             team: &self.team,
             now: self.engine.clock().now(),
         });

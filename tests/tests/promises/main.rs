@@ -21,6 +21,7 @@ mod free_tier;
 mod generor_table;
 mod idempotency;
 mod keys;
+mod lanes;
 mod limits;
 mod month_turn;
 mod native;

@@ -7,7 +7,7 @@ use routing::{Barrier, Candidate, Entrant, Lead, Role, Standing, Wishes};
 
 use super::{
     Estimate, Step,
-    quote::{Asking, Offered},
+    quote::{Asking, Bare, Offered},
 };
 use crate::{
     AliasRules, Canary, Engine, Request,
@@ -121,12 +121,13 @@ impl Layout {
         let units = self.slots.iter().copied().map(u32::from).sum();
         let candidates = self.asked.iter().zip(&self.plan.verdicts).map(|(asked, verdict)| {
             let standing = verdict.standing();
-            let bare = asked.bare.map(|bare| times(bare, calls));
+            let bare = asked.bare;
             Considered {
                 model: asked.listing.name(),
                 account: asked.account.name.clone(),
-                bare: bare.map(|bare| bare.expected),
+                bare: bare.map(|bare| times(bare.price, calls).expected),
                 units: if asked.prepaid && bare.is_some() { units } else { 0 },
+                busy: bare.map_or(Duration::ZERO, |bare| busy(bare.usual, calls)),
                 standing: standing.copied(),
                 reason: verdict.barrier().map(|barrier| barrier.reason().to_owned()),
                 used_up: matches!(verdict.barrier(), Some(Barrier::UsedUp(_))),
@@ -141,8 +142,8 @@ pub(super) struct Asked {
     pub(super) listing: Listing,
     pub(super) account: Arc<Account>,
     pub(super) quote: Result<Quote, Barrier>,
-    /// What one call costs without its units, if nothing but time stands in the way.
-    bare: Option<Price>,
+    /// What one call needs whoever has units left, if nothing but time stands in the way.
+    bare: Option<Bare>,
     /// Whether it takes units of an allowance.
     prepaid: bool,
     /// How long until it could begin.
@@ -218,7 +219,9 @@ impl Engine {
                 let listed = |quote: &Quote| quote.source == QuoteSource::Listed;
                 unknown |= listing.vendor.adapter.knowledge().is_some()
                     && quote.as_ref().is_ok_and(listed);
-                let quote = quote.map(|quote| self.as_seen(listing, account, quote));
+                let as_seen = |said| self.as_seen(listing, account, said);
+                let quote = quote.map(|quote| Quote { duration: as_seen(quote.duration), ..quote });
+                let bare = bare.map(|bare| Bare { usual: as_seen(bare.usual), ..bare });
                 let usual = quote.as_ref().map_or(Duration::ZERO, |quote| quote.duration);
                 let wait = self.wait_for(account, usual).await;
                 let prepaid = account.limits.is_prepaid(asking.kind);
@@ -234,11 +237,10 @@ impl Engine {
         asked
     }
 
-    /// The quote with the time that calls there took lately, where enough were seen.
-    fn as_seen(&self, listing: &Listing, account: &Account, quote: Quote) -> Quote {
+    /// The time that calls there took lately, where enough were seen; otherwise what is said.
+    fn as_seen(&self, listing: &Listing, account: &Account, said: Duration) -> Duration {
         let seen = self.seen(&account.id, &listing.model().name);
-        let duration = if seen.samples < SEEN { quote.duration } else { seen.p50 };
-        Quote { duration, ..quote }
+        if seen.samples < SEEN { said } else { seen.p50 }
     }
 
     /// What the caller wants, and what the operator set.
@@ -273,6 +275,7 @@ impl Engine {
                 units: if prepaid { slots.iter().copied().map(u32::from).sum() } else { 0 },
                 bought: asked.prepaid && !money.is_zero(),
                 money,
+                busy: busy(quote.duration, slots.len()),
                 team,
                 now: self.clock().now(),
             })
@@ -309,6 +312,11 @@ fn split(count: u8, most: u8) -> Vec<u8> {
         left -= take;
     }
     slots
+}
+
+/// For how long so many calls hold a slot, one after the other.
+pub(crate) fn busy(usual: Duration, calls: usize) -> Duration {
+    usual.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX))
 }
 
 pub(super) fn times(price: Price, calls: usize) -> Price {

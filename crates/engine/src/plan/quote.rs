@@ -1,6 +1,6 @@
 //! What one call would cost at one account, or why it cannot be asked.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use provider::{HoldReason, Input, MicroUsd, Price, Quote, Work};
 use routing::Barrier;
@@ -30,8 +30,23 @@ pub(super) struct Asking<'a> {
 pub(super) struct Offered {
     /// What it costs, its units too, or what stands in the way.
     pub(super) quote: Result<Quote, Barrier>,
-    /// What it costs without its units, if nothing but time stands in the way.
-    pub(super) bare: Option<Price>,
+    /// The same without its units, if nothing but time stands in the way.
+    pub(super) bare: Option<Bare>,
+}
+
+/// What one call needs, whoever has units left.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bare {
+    /// What it costs without its units.
+    pub(super) price: Price,
+    /// How long it takes.
+    pub(super) usual: Duration,
+}
+
+impl Bare {
+    const fn of(quote: &Quote) -> Self {
+        Self { price: quote.price, usual: quote.duration }
+    }
 }
 
 impl Offered {
@@ -64,7 +79,7 @@ impl Engine {
             match (self.price(listing, account, &work, few && stopped.is_none()).await, stopped) {
                 (Ok(quote), None) => quote,
                 (Ok(quote), Some(stopped)) => {
-                    return Offered { quote: Err(stopped), bare: Some(quote.price) };
+                    return Offered { quote: Err(stopped), bare: Some(Bare::of(&quote)) };
                 }
                 (Err(_), Some(stopped)) => return Offered::never(stopped),
                 (Err(barrier), None) => return Offered::never(barrier),
@@ -72,9 +87,10 @@ impl Engine {
         if let Some(barrier) = refused_adjustments(request, &quote) {
             return Offered::never(barrier);
         }
-        let bare = quote.price;
+        let bare = Bare::of(&quote);
         let with_units = |units: MicroUsd| {
-            let price = Price { expected: bare.expected + units, upper: bare.upper + units };
+            let Price { expected, upper } = bare.price;
+            let price = Price { expected: expected + units, upper: upper + units };
             Quote { price, ..quote }
         };
         let units = self.units_price(listing, account, kind, &work).await;

@@ -37,6 +37,12 @@ pub enum Thing {
         /// The team.
         team: String,
     },
+    /// An account's slots for work at once, in seconds within the coming hour: a slot that cheap work holds
+    /// is taken from dear work.
+    Lanes {
+        /// The account.
+        account: String,
+    },
 }
 
 /// A scarce thing as it stands.
@@ -44,10 +50,10 @@ pub enum Thing {
 pub struct Scarce {
     /// What.
     pub thing: Thing,
-    /// Units, or US dollars.
+    /// Units, US dollars, or seconds of a slot.
     pub left: f64,
-    /// What taking one more costs those who come later: US dollars a unit; of money, dollars a dollar,
-    /// beyond itself.
+    /// What taking one more costs those who come later: US dollars a unit or a second; of money, dollars a
+    /// dollar, beyond itself.
     pub worth: f64,
 }
 
@@ -65,6 +71,7 @@ pub(super) struct OfAccount {
     pub(super) units: Vec<(Kind, usize)>,
     pub(super) overage: Option<usize>,
     pub(super) balance: Option<usize>,
+    pub(super) lanes: Option<usize>,
     /// What a unit past the allowance costs.
     pub(super) prices: Vec<(Kind, MicroUsd)>,
 }
@@ -141,6 +148,19 @@ impl Things {
         let thing = Thing::Balance { account: account.to_owned() };
         let place = self.add(thing, Leftover::Carried, supplies);
         self.account(account).balance = Some(place);
+    }
+
+    /// Slots of an account: seconds of them until then. Beyond that nothing that is decided now holds any.
+    pub(super) fn add_lanes(
+        &mut self,
+        account: &str,
+        (seconds, until): (f64, Timestamp),
+        end: Timestamp,
+    ) {
+        let supplies = [(until, seconds), (end, BOUNDLESS)];
+        let thing = Thing::Lanes { account: account.to_owned() };
+        let place = self.add(thing, Leftover::Lost, supplies);
+        self.account(account).lanes = Some(place);
     }
 
     /// A team's budget.

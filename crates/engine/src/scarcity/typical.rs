@@ -39,7 +39,7 @@ fn typical(
     let mut ways = vec![Way { cash, draws: Vec::new() }];
     for one in may_serve(decision) {
         for way in ways_of(things, (team, kind), one) {
-            keep_cheapest(&mut ways, way);
+            keep(&mut ways, way);
         }
     }
     Typical { weight, ways }
@@ -64,10 +64,14 @@ fn ways_of(things: &Things, (team, kind): (&str, Kind), one: &Considered) -> Vec
     let Some(bare) = one.bare.map(whole) else { return Vec::new() };
     let (provider, _) = one.model.split_once('/').unwrap_or((&one.model, ""));
     let account = things.of_account(&format!("{provider}/{}", one.account));
+    let busy = account.and_then(|account| account.lanes);
+    let busy = busy.map(|resource| Draw { resource, amount: one.busy.as_secs_f64() });
+    let draws = |draws: Vec<Draw>| {
+        draws.into_iter().chain(busy).filter(|draw| draw.amount > 0.0).collect::<Vec<_>>()
+    };
     let paid = |money: f64, purse: Option<usize>| {
         let from = purse.into_iter().chain(things.of_team(team).iter().copied());
-        let draw = |resource| Draw { resource, amount: money };
-        from.map(draw).filter(|draw| draw.amount > 0.0).collect::<Vec<_>>()
+        draws(from.map(|resource| Draw { resource, amount: money }).collect())
     };
     if one.units == 0 {
         let purse = account.and_then(|account| account.balance);
@@ -76,8 +80,8 @@ fn ways_of(things: &Things, (team, kind): (&str, Kind), one: &Considered) -> Vec
     let Some(account) = account else { return Vec::new() };
     let amount = f64::from(one.units);
     let units = account.units.iter().filter(|(of, _)| *of == kind);
-    let draws = units.map(|(_, resource)| Draw { resource: *resource, amount }).collect();
-    let mut ways = vec![Way { cash: bare, draws }];
+    let units = units.map(|(_, resource)| Draw { resource: *resource, amount }).collect();
+    let mut ways = vec![Way { cash: bare, draws: draws(units) }];
     let price = account.prices.iter().find(|(of, _)| *of == kind);
     if let (Some(purse), Some((_, price))) = (account.overage, price) {
         let bought = amount * whole(*price);
@@ -86,21 +90,24 @@ fn ways_of(things: &Things, (team, kind): (&str, Kind), one: &Considered) -> Vec
     ways
 }
 
-/// Of two ways that draw on the same things only the cheaper one is ever taken.
-fn keep_cheapest(ways: &mut Vec<Way>, way: Way) {
-    let same = |other: &&mut Way| {
-        let names = |way: &Way| way.draws.iter().map(|draw| draw.resource).collect::<Vec<_>>();
-        names(other) == names(&way)
+/// Of two ways that draw on the same things one is never taken if the other needs no more of anything.
+fn keep(ways: &mut Vec<Way>, way: Way) {
+    let needs_no_more = |one: &Way, other: &Way| {
+        let draws = || one.draws.iter().zip(&other.draws);
+        one.cash <= other.cash
+            && one.draws.len() == other.draws.len()
+            && draws().all(|(a, b)| a.resource == b.resource && a.amount <= b.amount)
     };
-    match ways.iter_mut().find(same) {
-        Some(other) if other.cash <= way.cash => {}
-        Some(other) => *other = way,
-        None => ways.push(way),
+    if !ways.iter().any(|other| needs_no_more(other, &way)) {
+        ways.retain(|other| !needs_no_more(&way, other));
+        ways.push(way);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use provider::{Calendar, MicroUsd, Timestamp};
     use routing::{Policy, Standing};
 
@@ -118,6 +125,7 @@ mod tests {
             account: "main".to_owned(),
             bare: Some(usd(bare)),
             units,
+            busy: Duration::from_secs(10),
             standing: None,
             reason: None,
             used_up: false,
@@ -126,8 +134,8 @@ mod tests {
 
     /// Units of two windows at `plan/main`, overage there, a balance at `paid/main`, a team's budget.
     fn things() -> Things {
-        let later = NOW.plus(std::time::Duration::from_secs(86_400));
-        let end = later.plus(std::time::Duration::from_secs(86_400));
+        let later = NOW.plus(Duration::from_secs(86_400));
+        let end = later.plus(Duration::from_secs(86_400));
         let mut things = Things::default();
         for window in [Calendar::Day, Calendar::Month] {
             things.add_units("plan/main", (Kind::Image, window), (5, later), (9, end));
@@ -138,9 +146,15 @@ mod tests {
         things
     }
 
-    fn ways(team: &str, candidates: &[Considered]) -> Vec<(f64, Vec<(usize, f64)>)> {
+    type Ways = Vec<(f64, Vec<(usize, f64)>)>;
+
+    fn ways(team: &str, candidates: &[Considered]) -> Ways {
+        ways_at(&things(), team, candidates)
+    }
+
+    fn ways_at(things: &Things, team: &str, candidates: &[Considered]) -> Ways {
         let decision = Decision { policy: Policy::Cost, candidates: candidates.to_vec() };
-        let typical = typical(&things(), (team, Kind::Image), &decision, 1.0);
+        let typical = typical(things, (team, Kind::Image), &decision, 1.0);
         let draws = |way: &Way| way.draws.iter().map(|draw| (draw.resource, draw.amount)).collect();
         typical.ways.iter().map(|way| (way.cash, draws(way))).collect()
     }
@@ -182,6 +196,27 @@ mod tests {
         assert_eq!(ways("team_2", &behind), ways("team_2", &led), "nor through a canary");
         let gone = [plan.clone(), standing(paid.clone(), Some(Turn::Weight))];
         assert_eq!(ways("team_2", &gone), ways("team_2", &[plan, paid]), "it may lead tomorrow");
+    }
+
+    #[test]
+    fn slots_are_drawn_on_for_as_long_as_they_are_held() {
+        let mut things = things();
+        let later = NOW.plus(Duration::from_secs(3600));
+        for account in ["plan/main", "paid/main"] {
+            things.add_lanes(account, (7200.0, later), later);
+        }
+        let quick = Considered { busy: Duration::from_secs(2), ..candidate("paid/quick", 40, 0) };
+        let slow = Considered { busy: Duration::from_secs(60), ..candidate("paid/slow", 30, 0) };
+        let worse = Considered { bare: Some(usd(41)), ..quick.clone() };
+        let all = [candidate("plan/image", 0, 2), quick, slow, worse];
+        let expected = vec![
+            (1_000_082.0, vec![]),
+            (0.0, vec![(0, 2.0), (1, 2.0), (5, 10.0)]),
+            (100.0, vec![(2, 100.0), (5, 10.0)]),
+            (40.0, vec![(3, 40.0), (6, 2.0)]),
+            (30.0, vec![(3, 30.0), (6, 60.0)]),
+        ];
+        assert_eq!(ways_at(&things, "team_2", &all), expected, "quick or cheap, but not neither");
     }
 
     #[test]

@@ -108,6 +108,9 @@ impl Engine {
                     let balance = (balance, now.plus(FILLED_UP_WITHIN));
                     things.add_balance(&account.id, balance, end);
                 }
+                if let Some(lanes) = self.lanes_left((&vendor, account), now).await {
+                    things.add_lanes(&account.id, lanes, end);
+                }
             }
         }
         for team in busiest(newest) {

@@ -60,7 +60,7 @@ struct TriedDto {
 /// Something of which there is only so much.
 #[derive(Serialize, ToSchema)]
 struct ScarceDto {
-    /// `allowance`, `overage`, `balance` or `budget`.
+    /// `allowance`, `overage`, `balance`, `budget` or `lanes`.
     what: &'static str,
     /// Whose: `provider/account`, or a team.
     of: String,
@@ -68,10 +68,11 @@ struct ScarceDto {
     kind: Option<&'static str>,
     /// `day` or `month`, of an allowance.
     window: Option<&'static str>,
-    /// Units of an allowance, US dollars of the others.
+    /// Units of an allowance; of lanes, seconds of a slot within an hour of the weighing, what runs taken
+    /// off; US dollars of the others.
     left: f64,
-    /// What taking one more costs those who come later: US dollars a unit of an allowance; of money, US
-    /// dollars a dollar, beyond itself.
+    /// What taking one more costs those who come later: US dollars a unit of an allowance or a second of a
+    /// slot; of money, US dollars a dollar, beyond itself.
     worth: f64,
 }
 
@@ -134,6 +135,7 @@ impl From<Scarce> for ScarceDto {
             Thing::Overage { account } => plain("overage", account),
             Thing::Balance { account } => plain("balance", account),
             Thing::Budget { team } => plain("budget", team),
+            Thing::Lanes { account } => plain("lanes", account),
         }
     }
 }

@@ -250,7 +250,7 @@ fn at_accounts(listing: &Listing, kind: Kind, bare: MicroUsd, outputs: u32) -> V
         let bare = if units > 0 { MicroUsd::ZERO } else { bare };
         let standing = Some(Standing { time, ..Standing::default() });
         let one = considered(&listing.name(), &account.name, bare, units);
-        Considered { standing, ..one }
+        Considered { standing, busy: time.saturating_mul(outputs), ..one }
     };
     listing.vendor.accounts().iter().map(one).collect()
 }
@@ -261,6 +261,7 @@ fn considered(model: &str, account: &str, bare: MicroUsd, units: u32) -> Conside
         account: account.to_owned(),
         bare: Some(bare),
         units,
+        busy: std::time::Duration::ZERO,
         standing: None,
         reason: None,
         used_up: false,

@@ -183,6 +183,7 @@ impl Public {
             account: "main".to_owned(),
             bare: Some(MicroUsd::from_micros(bare)),
             units: if vendor == "zsky" { line.n } else { 0 },
+            busy: Duration::from_millis(millis),
             standing: Some(Standing { time: Duration::from_millis(millis), ..Standing::default() }),
             reason: None,
             used_up: false,

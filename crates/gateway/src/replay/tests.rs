@@ -27,6 +27,7 @@ fn candidate(provider: &str, bare: i64, units: u32) -> Considered {
         account: "main".to_owned(),
         bare: Some(MicroUsd::from_micros(bare)),
         units,
+        busy: Duration::from_secs(5),
         standing: Some(Standing { time: Duration::from_secs(5), ..Standing::default() }),
         reason: None,
         used_up: false,
