@@ -134,6 +134,12 @@ impl Studio {
         made.json()["data"]["api_key"].as_str().expect("a key").to_owned()
     }
 
+    /// Somebody looks at our account there, past the gateway.
+    pub async fn balance_by_hand(&self) -> Value {
+        let told = self.site(STUDIO_KEY).get("/api/v1/credits/balance").await.expect(200);
+        told.json()["data"].clone()
+    }
+
     /// Sets what our account has left.
     pub async fn credits(&self, total: u64) {
         let command = json!({ "key": STUDIO_KEY, "total": total });

@@ -6,7 +6,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use parking_lot::Mutex;
-use provider::{Calendar, Error, ErrorKind, HoldReason, Kind, MicroUsd, Timestamp};
+use provider::{Calendar, Error, ErrorKind, FreeCredits, HoldReason, Kind, MicroUsd, Timestamp};
 
 /// How long an account without money rests before it is tried again: a top-up happens outside.
 const BALANCE_REST: Duration = Duration::from_secs(15);
@@ -41,6 +41,8 @@ struct State {
     /// Times in a row that the credential was refused.
     refusals: u32,
     balance: Option<MicroUsd>,
+    /// The part of it that was given.
+    free: Option<FreeCredits>,
     /// When the balance was told.
     told_at: Option<Timestamp>,
     /// What is wrong though it takes work.
@@ -82,6 +84,23 @@ impl Health {
     /// The balance as last told.
     pub(crate) fn balance(&self, account: &str) -> Option<MicroUsd> {
         self.0.lock().get(account)?.balance
+    }
+
+    /// The vendor told which part of the balance was given.
+    pub(crate) fn told_free(&self, account: &str, free: Option<FreeCredits>) {
+        self.0.lock().entry(account.to_owned()).or_default().free = free;
+    }
+
+    /// The part of the balance that was given, where the vendor tells it.
+    pub(crate) fn free(&self, account: &str) -> Option<FreeCredits> {
+        self.0.lock().get(account)?.free.clone()
+    }
+
+    /// How much of the balance was given.
+    pub(crate) fn free_left(&self, account: &str) -> MicroUsd {
+        let all = self.0.lock();
+        let free = all.get(account).and_then(|state| state.free.as_ref());
+        free.map_or(MicroUsd::ZERO, |free| free.left)
     }
 
     /// Whether the balance was told after `since`, and nothing is wrong with the account: who asks then
@@ -128,6 +147,11 @@ impl Health {
         let state = all.entry(account.to_owned()).or_default();
         state.told_at = Some(now);
         let before = state.balance.replace(balance);
+        // Until the vendor tells it again: what was given is taken to be spent before what was bought.
+        if let (Some(free), Some(before)) = (&mut state.free, before) {
+            let spent = (before - balance).max(MicroUsd::ZERO);
+            free.left = (free.left - spent).max(MicroUsd::ZERO);
+        }
         if balance > MicroUsd::ZERO
             && state.hold.is_some_and(|hold| hold.reason == HoldReason::Balance)
         {
@@ -279,6 +303,24 @@ mod tests {
         health.answered("a", false);
         health.lift("a", HoldReason::Credential);
         assert_eq!(reason(&health), Some(HoldReason::Operator));
+    }
+
+    #[test]
+    fn what_was_given_is_spent_first_until_it_is_told_again() {
+        let health = Health::default();
+        let usd = MicroUsd::from_micros;
+        let told = |balance| health.told("a", usd(balance), None, NOW);
+        told(100);
+        let free = FreeCredits { left: usd(30), most: None, bonuses: Vec::new() };
+        health.told_free("a", Some(free.clone()));
+        told(80);
+        assert_eq!(health.free_left("a"), usd(10));
+        told(150);
+        assert_eq!(health.free_left("a"), usd(10), "what came may be bought");
+        told(60);
+        assert_eq!(health.free_left("a"), usd(0));
+        health.told_free("a", Some(free));
+        assert_eq!(health.free_left("a"), usd(30));
     }
 
     #[test]

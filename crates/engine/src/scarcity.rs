@@ -8,6 +8,8 @@
     reason = "worths are expectations; money that is booked stays in integers"
 )]
 
+#[cfg(test)]
+mod free_tests;
 mod history;
 mod lanes;
 mod things;
@@ -53,6 +55,8 @@ pub struct Taking<'a> {
     pub bought: bool,
     /// What is charged.
     pub money: MicroUsd,
+    /// How much of the account's balance was given and is spent before the rest.
+    pub free: MicroUsd,
     /// For how long it holds a slot, all of its calls one after the other.
     pub busy: Duration,
     /// Who pays.
@@ -91,7 +95,8 @@ impl Weighed {
         Self { things, outlook }
     }
 
-    /// What that is worth to others, beyond its price.
+    /// What that is worth to others, beyond its price; less than nothing where the price is paid out of what
+    /// was given and is not wanted otherwise.
     pub fn worth(&self, taking: &Taking<'_>) -> MicroUsd {
         let each = |thing: usize| self.outlook.worth(thing, taking.now.millis());
         let mut sum = 0.0;
@@ -99,7 +104,11 @@ impl Weighed {
             let units = account.units.iter().filter(|(kind, _)| *kind == taking.kind);
             sum += f64::from(taking.units) * units.map(|(_, thing)| each(*thing)).sum::<f64>();
             let purse = if taking.bought { account.overage } else { account.balance };
-            sum += whole(taking.money) * purse.map_or(0.0, each);
+            let free = account.free.filter(|_| !taking.bought);
+            let given = free.map_or(MicroUsd::ZERO, |_| taking.free.min(taking.money));
+            sum += whole(taking.money - given) * purse.map_or(0.0, each);
+            // What was given is charged and costs nothing: it is worth what others would do with it.
+            sum += whole(given) * free.map_or(0.0, |thing| each(thing) - 1.0);
             sum += taking.busy.as_secs_f64() * account.lanes.map_or(0.0, each);
         }
         let budgets = self.things.of_team(taking.team).iter();
@@ -119,9 +128,10 @@ impl Engine {
                 // Units and seconds, each worth so much money.
                 Thing::Units { .. } | Thing::Lanes { .. } => (left, worth / 1e6),
                 // Money, of which a dollar is worth so much beyond itself.
-                Thing::Overage { .. } | Thing::Balance { .. } | Thing::Budget { .. } => {
-                    (left / 1e6, worth)
-                }
+                Thing::Overage { .. }
+                | Thing::Balance { .. }
+                | Thing::FreeCredits { .. }
+                | Thing::Budget { .. } => (left / 1e6, worth),
             };
             Scarce { thing: thing.clone(), left, worth }
         };

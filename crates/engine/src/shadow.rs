@@ -113,6 +113,7 @@ impl Journey {
             units,
             bought: false,
             money: MicroUsd::ZERO,
+            free: MicroUsd::ZERO,
             busy: busy(step.usual, self.slots.len()),
             team: &self.team,
             now: self.engine.clock().now(),

@@ -83,6 +83,7 @@ impl Engine {
                 if let Some(balance) = status.balance {
                     self.told_balance(vendor, account, balance);
                 }
+                self.health().told_free(&account.id, status.free);
                 let freed =
                     self.lots().told(&account.id, &account.limits, &status.allowances).await;
                 self.free_doubts(freed).await;

@@ -8,11 +8,14 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use provider::{AccountStatus, Blame, Call, Finished, MicroUsd, Result, Retry, Timestamp};
+use provider::{
+    AccountStatus, Blame, Call, Finished, FreeCredits, MicroUsd, Result, Retry, Timestamp,
+};
 use provider_http::{Base, Client, Effect, Request, Response, unreadable};
 
 use crate::{
     convert::{self, Asked},
+    free::{self, Bonuses},
     keys::{self, Scopes},
     refusals,
     wire::{Envelope, KeyRow, NewKey},
@@ -35,6 +38,7 @@ pub(crate) struct Api {
     /// What one credit costs.
     credit: MicroUsd,
     scopes: Scopes,
+    pub(crate) bonuses: Bonuses,
 }
 
 /// One page of a list, and the vendor's time as it answered.
@@ -52,7 +56,14 @@ impl Api {
         work_ceiling: Duration,
         credit: MicroUsd,
     ) -> Self {
-        Self { http, base, work_ceiling, credit, scopes: Scopes::default() }
+        Self {
+            http,
+            base,
+            work_ceiling,
+            credit,
+            scopes: Scopes::default(),
+            bonuses: Bonuses::default(),
+        }
     }
 
     /// The time by our clock.
@@ -147,7 +158,7 @@ impl Api {
     /// The balance, and what the key cannot do.
     pub(crate) async fn account(&self, call: Call<'_>) -> Result<AccountStatus> {
         let url = self.url(&["credits", "balance"])?;
-        let balance = match self.read(call, "balance", url).await {
+        let (balance, free) = match self.read(call, "balance", url).await {
             Ok((envelope, _)) => convert::balance(envelope.data.unwrap_or_default(), self.credit)?,
             // It may make things all the same: no reason to give it no work.
             Err(error) if refusals::lacks_scope(&error) => {
@@ -159,7 +170,14 @@ impl Api {
         };
         let scopes = self.scopes_of(call).await;
         let warnings = keys::warnings(scopes.as_deref());
-        Ok(AccountStatus { balance: Some(balance), warnings, ..AccountStatus::default() })
+        let free = match free {
+            Some(free) => {
+                let bonuses = free::bonuses(self, call, self.credit).await;
+                Some(FreeCredits { bonuses, ..free })
+            }
+            None => None,
+        };
+        Ok(AccountStatus { balance: Some(balance), free, warnings, ..AccountStatus::default() })
     }
 
     /// Asked for once. A failure is no news of the account: it is asked again with the next look.

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use provider::{Adjustment, Adjustments, Charge, Finished, Kind, MicroUsd, Result};
+use provider::{Adjustment, Adjustments, Charge, Finished, FreeCredits, Kind, MicroUsd, Result};
 use provider_http::{Effect, json_shape, unreadable};
 
 use crate::{
@@ -169,8 +169,8 @@ fn adjust(adjustments: &mut Adjustments, told: &Value, key: &SecretString) {
     }
 }
 
-/// The credits of all purses, in money.
-pub(crate) fn balance(data: Value, credit: MicroUsd) -> Result<MicroUsd> {
+/// The credits of all purses, in money, and those that were given, where they are told apart.
+pub(crate) fn balance(data: Value, credit: MicroUsd) -> Result<(MicroUsd, Option<FreeCredits>)> {
     let balance: Balance = shaped(data, Effect::Read)?;
     let purses = || {
         let all = [balance.paid, balance.free, balance.earned];
@@ -178,7 +178,13 @@ pub(crate) fn balance(data: Value, credit: MicroUsd) -> Result<MicroUsd> {
         (!told.is_empty()).then(|| told.into_iter().sum())
     };
     let total = balance.total.map(|total| total.at(credit)).or_else(purses);
-    total.ok_or_else(|| unreadable(Effect::Read, "no readable balance"))
+    let total = total.ok_or_else(|| unreadable(Effect::Read, "no readable balance"))?;
+    let free = balance.free.map(|free| FreeCredits {
+        left: free.at(credit),
+        most: balance.max.map(|most| most.at(credit)),
+        bonuses: Vec::new(),
+    });
+    Ok((total, free))
 }
 
 #[cfg(test)]

@@ -110,9 +110,16 @@ fn a_refusal_within_a_success_is_one() {
 #[test]
 fn a_balance_is_the_total_or_the_purses() {
     let credit = MicroUsd::from_micros(1000);
-    let of = |data: Value| balance(data, credit).map(MicroUsd::micros);
+    let of = |data: Value| balance(data, credit).map(|(total, _)| total.micros());
     let page = json!({"total": 1250, "paid": 1000, "free": 200, "earned": 50, "max": 250});
-    assert_eq!(of(page).unwrap(), 1_250_000);
+    assert_eq!(of(page.clone()).unwrap(), 1_250_000);
+    let free = |data: Value| balance(data, credit).unwrap().1;
+    let of_page = free(page).unwrap();
+    assert_eq!(
+        (of_page.left.micros(), of_page.most),
+        (200_000, Some(MicroUsd::from_micros(250_000)))
+    );
+    assert_eq!(free(json!({"total": 1250})), None, "it is not told apart");
     assert_eq!(of(json!({"total": "?", "paid": "1000", "free": 200})).unwrap(), 1_200_000);
     for unreadable in [json!({}), json!([1250]), json!({"total": null}), Value::Null] {
         assert!(of(unreadable.clone()).is_err(), "{unreadable}");

@@ -46,7 +46,8 @@ impl Scopes {
     }
 }
 
-fn name_of(key: &SecretString) -> [u8; 32] {
+/// What a key is remembered as.
+pub(crate) fn name_of(key: &SecretString) -> [u8; 32] {
     blake3::derive_key("atelier 2026 generor key", key.expose_secret().as_bytes())
 }
 

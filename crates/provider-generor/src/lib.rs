@@ -8,7 +8,7 @@
 //! | the bytes | from the addresses in the answer, at the site itself, without the key |
 //! | a lost answer | `GET /creations`, `/creations/{id}`, `/creations/{id}/status`; its charge from `GET /credits/transactions` |
 //! | what was charged | `GET /credits/transactions` of the types `spend` and `refund` |
-//! | balance | `GET /credits/balance`; what the key lacks from `GET /api-keys` |
+//! | balance | `GET /credits/balance`; its bonuses from `GET /credits/transactions`; what the key lacks from `GET /api-keys` |
 //! | a new key | `POST /api-keys`, later `DELETE /api-keys/{id}` of the old one |
 //! | delete | `DELETE /creations/{id}` of each |
 //! | another license | `PATCH /creations/{id}` of each, once it is made |
@@ -35,6 +35,7 @@ mod convert;
 mod credits;
 mod estimates;
 mod facts;
+mod free;
 mod generators;
 mod key;
 mod keys;

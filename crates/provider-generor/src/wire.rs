@@ -98,6 +98,8 @@ pub(crate) struct Balance {
     pub(crate) free: Option<Credits>,
     #[serde(deserialize_with = "lenient::field")]
     pub(crate) earned: Option<Credits>,
+    #[serde(deserialize_with = "lenient::field")]
+    pub(crate) max: Option<Credits>,
 }
 
 /// `POST /api-keys`.

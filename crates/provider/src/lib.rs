@@ -44,8 +44,8 @@ pub use limits::{
 pub use media::{AspectRatio, ImageFormat, Kind, Size};
 pub use money::{MicroUsd, ParseMoneyError};
 pub use outcome::{
-    AccountStatus, Allowance, AllowanceUse, Charge, Finished, Found, HoldReason, Lost, Output,
-    Polled, Recovered, RemoteOutput, Submitted, Ticket, VendorHold,
+    AccountStatus, Allowance, AllowanceUse, Bonus, Charge, Finished, Found, FreeCredits,
+    HoldReason, Lost, Output, Polled, Recovered, RemoteOutput, Submitted, Ticket, VendorHold,
 };
 pub use price::{Price, Quote, QuoteSource, Tariff};
 pub use sink::{OutputHint, OutputSink, OutputWriter, Receipt, SinkError};

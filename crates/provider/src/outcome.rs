@@ -156,6 +156,9 @@ pub struct Found {
 pub struct AccountStatus {
     /// Money left.
     pub balance: Option<MicroUsd>,
+    /// The part of [`balance`](Self::balance) that the vendor gives away; none where it gives nothing, or
+    /// does not tell that part apart.
+    pub free: Option<FreeCredits>,
     /// Money spent since the account was opened.
     pub spent: Option<MicroUsd>,
     /// Prepaid allowances.
@@ -165,6 +168,29 @@ pub struct AccountStatus {
     /// What is wrong with the account though it takes work, in words for an operator: a scope that
     /// its credential lacks, say, and what cannot be done without it.
     pub warnings: Vec<String>,
+}
+
+/// The part of a balance that was given, not bought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FreeCredits {
+    /// What is left of it, in money at the account's own price of a credit.
+    pub left: MicroUsd,
+    /// Up to how much of it the vendor's bonuses fill; none where the vendor does not say. What a bonus
+    /// would bring beyond that is lost.
+    pub most: Option<MicroUsd>,
+    /// The bonuses that come again and again. Empty where none is known: none is counted on then.
+    pub bonuses: Vec<Bonus>,
+}
+
+/// Free credits that come again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bonus {
+    /// How much comes at a time, if there is room for all of it.
+    pub amount: MicroUsd,
+    /// When it is expected next, by the vendor's clock.
+    pub next: Timestamp,
+    /// How long from one to the next.
+    pub every: Duration,
 }
 
 /// One prepaid allowance.

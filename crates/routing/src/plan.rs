@@ -33,7 +33,8 @@ pub struct Candidate {
     pub offer: Result<Quote, Barrier>,
     /// How long until it could begin.
     pub wait: Duration,
-    /// What the scarce things that it takes are worth to those who come later, beyond their price.
+    /// What the scarce things that it takes are worth to those who come later, beyond their price; less than
+    /// nothing where the price is paid out of what was given and would not be wanted.
     pub worth: MicroUsd,
 }
 
@@ -138,8 +139,11 @@ impl fmt::Display for Standing {
             Some(Turn::Behind) => ", the canary out of its turn",
         })?;
         write!(f, ": it charges {}", self.price)?;
-        if !self.worth.is_zero() {
+        if self.worth > MicroUsd::ZERO {
             write!(f, ", takes what is worth {} to others", self.worth)?;
+        }
+        if self.worth < MicroUsd::ZERO {
+            write!(f, ", {} of it out of free credits", -self.worth)?;
         }
         if !self.risk.is_zero() {
             write!(f, ", may be late ({})", self.risk)?;

@@ -17,6 +17,7 @@ mod cache;
 mod chat;
 mod disconnect;
 mod first_light;
+mod free_credits;
 mod free_tier;
 mod generor_table;
 mod idempotency;

@@ -275,6 +275,7 @@ impl Engine {
                 units: if prepaid { slots.iter().copied().map(u32::from).sum() } else { 0 },
                 bought: asked.prepaid && !money.is_zero(),
                 money,
+                free: self.health().free_left(&asked.account.id),
                 busy: busy(quote.duration, slots.len()),
                 team,
                 now: self.clock().now(),

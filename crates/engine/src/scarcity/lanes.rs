@@ -107,6 +107,7 @@ mod tests {
             units: 0,
             bought: false,
             money: usd(10_000),
+            free: MicroUsd::ZERO,
             busy: BUSY,
             team: "team_a",
             now,

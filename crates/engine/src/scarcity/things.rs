@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use provider::{Calendar, Kind, MicroUsd, Timestamp};
+use provider::{Bonus, Calendar, FreeCredits, Kind, MicroUsd, Timestamp};
 use routing::{Leftover, Resource, Supply};
 
 use super::whole;
@@ -29,6 +29,11 @@ pub enum Thing {
     },
     /// An account's balance.
     Balance {
+        /// The account.
+        account: String,
+    },
+    /// The part of an account's balance that the vendor gives away and fills up again.
+    FreeCredits {
         /// The account.
         account: String,
     },
@@ -60,7 +65,8 @@ pub struct Scarce {
 /// Every scarce thing, each with its supplies and with who draws on it.
 #[derive(Debug, Clone, Default)]
 pub struct Things {
-    list: Vec<(Thing, Resource)>,
+    /// Each with what is left of it.
+    list: Vec<(Thing, Resource, f64)>,
     accounts: HashMap<String, OfAccount>,
     teams: HashMap<String, Vec<usize>>,
 }
@@ -72,6 +78,7 @@ pub(super) struct OfAccount {
     pub(super) overage: Option<usize>,
     pub(super) balance: Option<usize>,
     pub(super) lanes: Option<usize>,
+    pub(super) free: Option<usize>,
     /// What a unit past the allowance costs.
     pub(super) prices: Vec<(Kind, MicroUsd)>,
 }
@@ -87,21 +94,18 @@ impl Things {
 
     /// Every thing with its place and what is left of it now.
     pub(super) fn all(&self) -> impl Iterator<Item = (usize, &Thing, f64)> {
-        self.list.iter().enumerate().map(|(index, (thing, resource))| {
-            let left = resource.supplies.first().map_or(0.0, |supply| supply.amount);
-            (index, thing, left)
-        })
+        self.list.iter().enumerate().map(|(index, (thing, _, left))| (index, thing, *left))
     }
 
     /// The resources, in the order of their places.
     pub(super) fn resources(&self) -> Vec<Resource> {
-        self.list.iter().map(|(_, resource)| resource.clone()).collect()
+        self.list.iter().map(|(_, resource, _)| resource.clone()).collect()
     }
 
     /// Whether both have the same things in the same places.
     pub(super) fn are_those_of(&self, other: &Self) -> bool {
         let names =
-            |things: &Self| things.list.iter().map(|(thing, _)| thing.clone()).collect::<Vec<_>>();
+            |things: &Self| things.list.iter().map(|(thing, ..)| thing.clone()).collect::<Vec<_>>();
         names(self) == names(other)
     }
 
@@ -150,6 +154,23 @@ impl Things {
         self.account(account).balance = Some(place);
     }
 
+    /// The given part of a balance, of which the next bonus may be lost.
+    pub(super) fn add_free(&mut self, account: &str, free: &FreeCredits, end: Timestamp) {
+        let left = whole(free.left);
+        let next = free.bonuses.iter().map(|bonus| bonus.next).min().unwrap_or(end).min(end);
+        let comes = |by: Timestamp| free.bonuses.iter().map(|one| coming(one, by)).sum::<f64>();
+        // What is not spent before the next bonus, and leaves no room for it.
+        let lost = free.most.map_or(0.0, |most| left + comes(next) - whole(most)).min(left);
+        let (leftover, supplies) = match lost > 0.0 {
+            true => (Leftover::Lost, [(next, lost), (end, comes(end))]),
+            false => (Leftover::Carried, [(next, left), (end, left + comes(end))]),
+        };
+        let thing = Thing::FreeCredits { account: account.to_owned() };
+        let place = self.add(thing, leftover, supplies);
+        self.list[place].2 = left;
+        self.account(account).free = Some(place);
+    }
+
     /// Slots of an account: seconds of them until then. Beyond that nothing that is decided now holds any.
     pub(super) fn add_lanes(
         &mut self,
@@ -181,12 +202,22 @@ impl Things {
     }
 
     fn add(&mut self, thing: Thing, leftover: Leftover, supplies: [(Timestamp, f64); 2]) -> usize {
-        let [(first, _), (end, _)] = supplies;
+        let [(first, left), (end, _)] = supplies;
         // What lasts until the end anyway has no second part.
         let parts = if first < end { 2 } else { 1 };
         let supply = |(until, amount): (Timestamp, f64)| Supply { until: until.millis(), amount };
         let supplies = supplies.into_iter().take(parts).map(supply).collect();
-        self.list.push((thing, Resource::new(leftover, supplies)));
+        self.list.push((thing, Resource::new(leftover, supplies), left));
         self.list.len() - 1
     }
+}
+
+/// How much a bonus brings until then, what comes at that moment counted.
+#[expect(clippy::cast_precision_loss, reason = "times are far below 2^53")]
+fn coming(bonus: &Bonus, by: Timestamp) -> f64 {
+    if by < bonus.next {
+        return 0.0;
+    }
+    let times = by.since(bonus.next).as_secs() / bonus.every.as_secs().max(1) + 1;
+    times as f64 * whole(bonus.amount)
 }

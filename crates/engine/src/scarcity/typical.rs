@@ -75,7 +75,10 @@ fn ways_of(things: &Things, (team, kind): (&str, Kind), one: &Considered) -> Vec
     };
     if one.units == 0 {
         let purse = account.and_then(|account| account.balance);
-        return vec![Way { cash: bare, draws: paid(bare, purse) }];
+        let free = account.and_then(|account| account.free);
+        // Budgets are booked at the full price whatever it is paid from.
+        let given = free.map(|free| Way { cash: 0.0, draws: paid(bare, Some(free)) });
+        return given.into_iter().chain([Way { cash: bare, draws: paid(bare, purse) }]).collect();
     }
     let Some(account) = account else { return Vec::new() };
     let amount = f64::from(one.units);

@@ -105,10 +105,14 @@ impl Engine {
                     things.add_overage(&account.id, left, cap, &rule.prices);
                 }
                 if let Some(balance) = self.health().balance(&account.id) {
-                    let balance = (balance, now.plus(FILLED_UP_WITHIN));
-                    things.add_balance(&account.id, balance, end);
+                    let bought = balance - self.health().free_left(&account.id);
+                    let bought = (bought, now.plus(FILLED_UP_WITHIN));
+                    things.add_balance(&account.id, bought, end);
                 }
-                if let Some(lanes) = self.lanes_left((&vendor, account), now).await {
+                if let Some(free) = self.health().free(&account.id) {
+                    things.add_free(&account.id, &free, end);
+                }
+                if let Some(lanes) = self.lanes_left((vendor, account), now).await {
                     things.add_lanes(&account.id, lanes, end);
                 }
             }

@@ -34,7 +34,8 @@ struct CandidateDto {
     /// What it would probably charge.
     #[schema(value_type = Option<String>, example = "0.026000")]
     estimated_usd: Option<MicroUsd>,
-    /// What it takes of an allowance, a budget or a balance was worth so much to those who come later.
+    /// What it takes of an allowance, a budget, a balance or a slot was worth so much to those who come later;
+    /// less than nothing by what is paid out of free credits.
     #[schema(value_type = Option<String>, example = "0.000000")]
     worth_usd: Option<MicroUsd>,
     /// What the risk of being late counted for.

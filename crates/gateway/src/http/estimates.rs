@@ -46,8 +46,8 @@ pub(super) struct EstimateDto {
     usable: bool,
     /// Why not.
     reason: Option<String>,
-    /// What it takes of an allowance, a budget or a balance is worth so much to those who come later; it
-    /// counts in the order and is never charged.
+    /// What it takes of an allowance, a budget, a balance or a slot is worth so much to those who come later;
+    /// it counts in the order and is never charged. Less than nothing by what is paid out of free credits.
     #[schema(value_type = Option<String>, example = "0.000000")]
     worth_usd: Option<MicroUsd>,
     /// How it stands among the others, in words.

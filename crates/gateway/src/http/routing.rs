@@ -60,7 +60,8 @@ struct TriedDto {
 /// Something of which there is only so much.
 #[derive(Serialize, ToSchema)]
 struct ScarceDto {
-    /// `allowance`, `overage`, `balance`, `budget` or `lanes`.
+    /// `allowance`, `overage`, `balance` (without what was given of it), `free_credits`, `budget` or
+    /// `lanes`.
     what: &'static str,
     /// Whose: `provider/account`, or a team.
     of: String,
@@ -134,6 +135,7 @@ impl From<Scarce> for ScarceDto {
             },
             Thing::Overage { account } => plain("overage", account),
             Thing::Balance { account } => plain("balance", account),
+            Thing::FreeCredits { account } => plain("free_credits", account),
             Thing::Budget { team } => plain("budget", team),
             Thing::Lanes { account } => plain("lanes", account),
         }

@@ -222,6 +222,7 @@ impl Player<'_> {
                 units: if money.is_zero() { one.units } else { 0 },
                 bought: one.units > 0 && !money.is_zero(),
                 money,
+                free: MicroUsd::ZERO,
                 busy: one.busy,
                 team: &asked.team,
                 now: asked.at,

@@ -16,6 +16,9 @@ use super::{
 };
 use crate::{journal::Journal, keys::KeyId};
 
+/// The page's word for what comes every day.
+const DAILY_BONUS: &str = "daily_bonus";
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// How many recent generations tell how long the next takes.
 const SAMPLES: usize = 10;
 
@@ -228,6 +231,29 @@ impl Ledger {
             at_ms: now_ms,
         };
         self.write(Entry::Credits { user_id, transaction })
+    }
+
+    /// Gives an account the bonuses of the midnights that passed since the last one, or since it joined. Who has all
+    /// the free credits that there can be gets nothing.
+    pub(crate) fn give_bonuses(
+        &mut self,
+        user_id: u64,
+        (bonus, most): (u64, u64),
+        now_ms: i64,
+    ) -> io::Result<()> {
+        let Some(account) = self.accounts.get(&user_id).filter(|_| bonus > 0) else {
+            return Ok(());
+        };
+        let is_bonus = |row: &&Transaction| row.kind == DAILY_BONUS;
+        let last = account.transactions.iter().rev().find(is_bonus).map(|row| row.at_ms);
+        let mut day = last.unwrap_or(account.joined_ms).div_euclid(DAY_MS) + 1;
+        while day * DAY_MS <= now_ms {
+            let purses = self.accounts.get(&user_id).map(|of| of.purses).unwrap_or_default();
+            let free = purses.free.saturating_add(bonus).min(most).max(purses.free);
+            self.move_credits(user_id, DAILY_BONUS, Purses { free, ..purses }, day * DAY_MS)?;
+            day += 1;
+        }
+        Ok(())
     }
 
     /// All the credits of an account.

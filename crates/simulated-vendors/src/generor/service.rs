@@ -164,6 +164,9 @@ impl Generor {
         if books.key(&key.hash).is_none() && is_accepted(presented, settings) {
             books.join(&key, presented, settings.opening, now_ms)?;
         }
+        if let Some(user_id) = books.key(&key.hash).map(|row| row.user_id) {
+            books.give_bonuses(user_id, (settings.daily_bonus, settings.free_max), now_ms)?;
+        }
         let known = books.key(&key.hash).filter(|row| row.alive);
         Ok(known.map_or(Caller::Stranger, |row| Caller::Customer(Box::new(row.clone()))))
     }

@@ -35,6 +35,9 @@ pub struct Settings {
     pub opening: Purses,
     /// The `max` of a balance: how many free credits bonuses fill up to.
     pub free_max: u64,
+    /// Free credits that come at every midnight of UTC, up to `free_max`. The page names daily bonuses and says neither
+    /// how much they bring nor when: none until it is set.
+    pub daily_bonus: u64,
     /// The tier of an account that was not put into another.
     pub tier: Tier,
     /// Requests per key, and per address without one.
@@ -81,6 +84,7 @@ impl Default for Settings {
             cost_by_balance: false,
             opening: Purses { paid: 35_775, free: 200, earned: 50 },
             free_max: 250,
+            daily_bonus: 0,
             tier: Tier::Free,
             limits: Limits::default(),
             latency_ms: Latencies::default(),

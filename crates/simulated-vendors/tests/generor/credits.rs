@@ -113,3 +113,24 @@ async fn transactions_are_filtered_and_paged_and_have_the_shape_that_is_set() {
     let since = client.control("GET", "/books?since=1", Value::Null).await;
     assert_eq!(since["charges"], json!([]));
 }
+
+#[tokio::test]
+async fn a_bonus_comes_at_midnight_and_only_as_far_as_there_is_room() {
+    let (_running, client) = start(Settings { daily_bonus: 30, ..quick() }).await;
+    let free = async || client.data("/credits/balance").await["free"].clone();
+    assert_eq!(free().await, 200);
+    client.advance(12 * 3600).await;
+    assert_eq!(free().await, 230);
+    // Two days more: twenty are room for the first, none for the second.
+    client.advance(2 * 24 * 3600).await;
+    assert_eq!(free().await, 250);
+    let rows = client.data("/credits/transactions?type=daily_bonus").await;
+    let told: Vec<_> =
+        rows.as_array().unwrap().iter().map(|row| (&row["amount"], &row["created_at"])).collect();
+    let expected = [
+        (&json!(0), &json!("2026-05-13 00:00:00")),
+        (&json!(20), &json!("2026-05-12 00:00:00")),
+        (&json!(30), &json!("2026-05-11 00:00:00")),
+    ];
+    assert_eq!(told, expected);
+}
