@@ -77,8 +77,9 @@ async fn teams_are_made_changed_and_ended() {
 
     let several = r#"[{"limit_usd": "5", "period": "day"}, {"limit_outputs": 10, "hard": false}]"#;
     let team =
-        told(&gateway, &["teams", "update", &id, "--budgets", several, "--name", "p2"]).await;
-    assert_eq!((&team["name"], rows(&team["budget"]).len()), (&json!("p2"), 2));
+        told(&gateway, &["teams", "update", &id, "--budgets", several, "--name", "print-shop"])
+            .await;
+    assert_eq!((&team["name"], rows(&team["budget"]).len()), (&json!("print-shop"), 2));
     assert_eq!(team["weight"], 3, "what is not named stays");
     let team = told(&gateway, &["teams", "update", &id, "--no-budget", "--no-limits"]).await;
     assert_eq!(team["budget"], Value::Null);
@@ -97,7 +98,7 @@ async fn teams_are_made_changed_and_ended() {
     assert_eq!(told(&gateway, &["teams", "revoke", &id]).await["revoked"], true);
     assert_eq!(told(&gateway, &["teams", "erase", &id]).await["erased"], true);
     let list = told(&gateway, &["teams", "list"]).await;
-    assert!(!list.to_string().contains("p2"), "its words are gone: {list}");
+    assert!(!list.to_string().contains("print-shop"), "its words are gone: {list}");
 }
 
 #[tokio::test]

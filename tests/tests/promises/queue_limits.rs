@@ -183,8 +183,9 @@ async fn with_the_allowance_gone_another_candidate_makes_it() {
 
 #[tokio::test]
 async fn used_up_is_told_from_slow_down() {
-    // The vendor's plan is smaller than ours says.
+    // The vendor's plan is smaller than ours says, and than it was at the first look.
     let (queue, vendor, gateway) = house_with_another(json!({})).await;
+    queue.asked("usage", 1).await;
     queue.set(json!({ "allowance": { "images": 2, "videos": 0 } })).await;
     let team = gateway.team("a").await;
     made(&team, 2).await;
