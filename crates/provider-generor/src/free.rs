@@ -26,13 +26,19 @@ const REMEMBERED: usize = 1000;
 
 /// What is known of the bonuses of each key, and until when that is good. Not of their secrets: of a hash.
 #[derive(Debug, Default)]
-pub(crate) struct Bonuses(Mutex<HashMap<[u8; 32], (Timestamp, Vec<Bonus>)>>);
+pub(crate) struct Bonuses(Mutex<HashMap<[u8; 32], Known>>);
+
+#[derive(Debug)]
+struct Known {
+    until: Timestamp,
+    bonuses: Vec<Bonus>,
+}
 
 impl Bonuses {
     fn get(&self, key: &SecretString, now: Timestamp) -> Option<Vec<Bonus>> {
         let known = self.0.lock();
-        let (until, bonuses) = known.get(&name_of(key))?;
-        (now < *until).then(|| bonuses.clone())
+        let known = known.get(&name_of(key))?;
+        (now < known.until).then(|| known.bonuses.clone())
     }
 
     fn put(&self, key: &SecretString, now: Timestamp, bonuses: &[Bonus]) {
@@ -42,8 +48,9 @@ impl Bonuses {
         }
         // Looked for again when one should have come, and once a day in any case.
         let next = bonuses.iter().map(|bonus| bonus.next).min();
-        let until = next.map_or(now.plus(DAY), |next| next.min(now.plus(DAY)));
-        known.insert(name_of(key), (until.max(now.plus(LATE)), bonuses.to_vec()));
+        let tomorrow = now.plus(DAY);
+        let until = next.map_or(tomorrow, |next| next.min(tomorrow)).max(now.plus(LATE));
+        known.insert(name_of(key), Known { until, bonuses: bonuses.to_vec() });
     }
 }
 

@@ -67,7 +67,7 @@ impl House {
     }
 
     /// The free credits as they were weighed, once that is so.
-    async fn free(&self, what: &str, is_so: impl Fn(&Scarce) -> bool) -> Scarce {
+    async fn free(&self, what: &str, is_so: impl Fn(&Scarce) -> bool + Sync) -> Scarce {
         let free = Thing::FreeCredits { account: "generor/main".to_owned() };
         until(what, || async {
             self.pass(5_000).await;

@@ -67,7 +67,7 @@ impl House {
     }
 
     /// The slots of the queued vendor as they were weighed, once that is so.
-    async fn slots(&self, what: &str, is_so: impl Fn(&Scarce) -> bool) -> Scarce {
+    async fn slots(&self, what: &str, is_so: impl Fn(&Scarce) -> bool + Sync) -> Scarce {
         let of_queue = Thing::Lanes { account: "zsky/main".to_owned() };
         until(what, || async {
             // A weighing is due every minute while little is known.
