@@ -59,6 +59,18 @@ impl Engine {
         }
     }
 
+    /// The same for a generation that is under way here, once it has ended.
+    pub(crate) fn forget_later(&self, id: &str) {
+        let Some(flight) = self.flight(id) else { return };
+        let engine = self.clone();
+        self.spawn(async move {
+            tokio::select! {
+                () = flight.ended() => engine.forget_work(&flight.now().attempts),
+                () = engine.stopping().cancelled() => {}
+            }
+        });
+    }
+
     async fn delete_there(&self, vendor: &Vendor, account: &Arc<Account>, what: Leftover<'_>) {
         let mut rest = FIRST_REST;
         let reference = what.reference();

@@ -242,6 +242,7 @@ impl Underway {
             attempt.charged += booking.amount;
             attempt.uncertain |= booking.uncertain;
             attempt.reference.clone_from(&booking.reference);
+            attempt.remote.clone_from(&booking.remote);
         });
         self.journey.flight.update(|state| {
             state.cost.charged += booking.amount;

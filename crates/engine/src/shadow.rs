@@ -178,7 +178,9 @@ impl Engine {
             // What still comes of it is not kept.
             false => {
                 let erase = Change::Erase { generation: id.to_owned() };
-                Ok(self.records().apply(vec![erase]).await?)
+                self.records().apply(vec![erase]).await?;
+                self.forget_later(id);
+                Ok(())
             }
         }
     }

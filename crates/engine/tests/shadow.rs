@@ -244,22 +244,30 @@ async fn an_engine_that_stops_casts_none() {
 
 #[tokio::test]
 async fn it_goes_with_what_it_is_the_shadow_of() {
-    let world = world().await;
+    let world = World::prepared(|vendor| {
+        stand(vendor, shadow(1_000_000, 5_000_000));
+        *vendor.forgotten.lock() = Some(Vec::new());
+    });
+    let world = world.await;
     let done = make(&world, image(0)).await;
     cast(&world, &[true]).await;
     let (house, sent) = (house(&world).await.id, shadows(&world).await[0].id.clone());
     world.fast(world.engine.wait(&house, &sent, None)).await.unwrap();
+    let forgotten = || world.vendor.forgotten.lock().clone().unwrap();
     world.engine.erase("team_a", &done.id).await.unwrap();
     assert!(shadows(&world).await.is_empty());
+    world.until(|| forgotten().len() == 2).await;
 
-    // One that is under way keeps nothing of what still comes.
+    // One that is under way keeps nothing of what still comes, neither here nor at the vendor.
     world.vendor.always(TRIED_AT, [Act::Wait]);
     let done = make(&world, image(1)).await;
     cast(&world, &[true, true]).await;
     world.until(|| world.vendor.asked(TRIED_AT) == 2).await;
     world.engine.erase("team_a", &done.id).await.unwrap();
     assert!(shadows(&world).await.is_empty());
+    world.until(|| forgotten().len() == 3).await;
     world.vendor.open_gates();
+    world.until(|| forgotten().len() == 4).await;
     world.engine.close(Duration::from_secs(60)).await;
     assert!(shadows(&world).await.is_empty());
     assert_eq!(world.booked().await, world.vendor.charged(), "what was made is paid");

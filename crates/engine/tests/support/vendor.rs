@@ -102,6 +102,8 @@ pub(crate) struct Scripted {
     pub(crate) pages_told: AtomicUsize,
     /// Whether the history tells anything.
     pub(crate) has_history: std::sync::atomic::AtomicBool,
+    /// What it was made to delete; none where it can delete nothing.
+    pub(crate) forgotten: Mutex<Option<Vec<String>>>,
 }
 
 impl std::fmt::Debug for Scripted {
@@ -133,6 +135,7 @@ impl Scripted {
             gates: watch::Sender::new(false),
             telling: Mutex::new(Telling::all()),
             pages_told: AtomicUsize::new(0),
+            forgotten: Mutex::default(),
             has_history: std::sync::atomic::AtomicBool::new(true),
         }
     }
@@ -254,7 +257,7 @@ impl Provider for Scripted {
             can_rotate: false,
             keys_overlap: false,
             tells_account: false,
-            can_forget: false,
+            can_forget: self.forgotten.lock().is_some(),
         })
     }
 
@@ -425,7 +428,10 @@ impl Provider for Scripted {
         Ok(())
     }
 
-    async fn forget(&self, _: Call<'_>, _: &str, _: &[RemoteOutput]) -> Result<()> {
-        panic!("it deletes nothing")
+    async fn forget(&self, _: Call<'_>, reference: &str, _: &[RemoteOutput]) -> Result<()> {
+        let mut forgotten = self.forgotten.lock();
+        let Some(forgotten) = forgotten.as_mut() else { panic!("it deletes nothing") };
+        forgotten.push(reference.to_owned());
+        Ok(())
     }
 }
