@@ -4,14 +4,14 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use engine::{Account, Alias, Generation, Market, Request, Vendor as EngineVendor};
-use provider::{Clock, Kind, ManualClock, Provider, Timestamp};
+use engine::{Alias, Generation, Market, Request};
+use provider::{Clock, Kind, ManualClock, Provider as _, Timestamp};
 use provider_zekron::Zekron;
 use provider_zsky::Zsky;
 use serde_json::{Value, json};
 use tests::{QUEUE_KEY, Queue, VENDOR_KEY, Vendor, micros, quick, quick_queue};
 
-use crate::own_clock::OwnClock;
+use crate::own_clock::{OwnClock, vendor};
 
 /// Units of the plan's month.
 const UNITS: u32 = 40;
@@ -125,8 +125,8 @@ fn market(queue: &Queue, paid: &Vendor, clock: &Arc<dyn Clock>) -> Market {
     let config = provider_zekron::Config { base_url: paid.url(), ..Default::default() };
     let zekron = Zekron::new(config, http).expect("an adapter");
     let vendors = vec![
-        vendor("zsky", QUEUE_KEY, Arc::new(zsky)),
-        vendor("zekron", VENDOR_KEY, Arc::new(zekron)),
+        vendor("zsky", QUEUE_KEY, zsky.limits("main"), Arc::new(zsky)),
+        vendor("zekron", VENDOR_KEY, zekron.limits("main"), Arc::new(zekron)),
     ];
     let alias = |name: &str, paid: &str| Alias {
         name: name.to_owned(),
@@ -138,17 +138,6 @@ fn market(queue: &Queue, paid: &Vendor, clock: &Arc<dyn Clock>) -> Market {
     let aliases =
         vec![alias("draft", "zekron/zekron-flash"), alias("photo", "zekron/zekron-image-1")];
     Market::new(vendors, aliases, BTreeMap::new())
-}
-
-fn vendor(name: &str, key: &str, adapter: Arc<dyn Provider>) -> EngineVendor {
-    let account = Account {
-        name: "main".to_owned(),
-        id: format!("{name}/main"),
-        key: key.into(),
-        limits: adapter.limits("main"),
-        terms: engine::Terms::default(),
-    };
-    EngineVendor::new(name, adapter, vec![Arc::new(account)], true)
 }
 
 /// Numbers that look like chance and are the same in every run.

@@ -4,14 +4,14 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use engine::{Account, Alias, Generation, Market, Request, Scarce, Thing, Vendor as EngineVendor};
-use provider::{Clock, Kind, ManualClock, MicroUsd, Provider, Timestamp};
+use engine::{Alias, Generation, Market, Request, Scarce, Thing};
+use provider::{Clock, Kind, ManualClock, MicroUsd, Provider as _, Timestamp};
 use provider_generor::Generor;
 use provider_zekron::Zekron;
 use simulated_vendors::generor::{Purses, Settings};
 use tests::{STUDIO_KEY, Studio, VENDOR_KEY, Vendor, flat, quick_studio, until};
 
-use crate::own_clock::OwnClock;
+use crate::own_clock::{OwnClock, vendor};
 
 /// Six credits a picture, at this price: more than twice what the other vendor charges.
 const CREDIT: MicroUsd = MicroUsd::from_micros(10_000);
@@ -91,8 +91,8 @@ fn market(gifts: &Studio, paid: &Vendor, clock: &Arc<dyn Clock>) -> Market {
     let config = provider_zekron::Config { base_url: paid.url(), ..Default::default() };
     let zekron = Zekron::new(config, http).expect("an adapter");
     let vendors = vec![
-        vendor("generor", STUDIO_KEY, Arc::new(generor)),
-        vendor("zekron", VENDOR_KEY, Arc::new(zekron)),
+        vendor("generor", STUDIO_KEY, generor.limits("main"), Arc::new(generor)),
+        vendor("zekron", VENDOR_KEY, zekron.limits("main"), Arc::new(zekron)),
     ];
     let candidates = ["generor/10003", "zekron/zekron-image-1"].map(str::to_owned).to_vec();
     let photo = Alias {
@@ -103,17 +103,6 @@ fn market(gifts: &Studio, paid: &Vendor, clock: &Arc<dyn Clock>) -> Market {
         rules: engine::AliasRules::default(),
     };
     Market::new(vendors, vec![photo], BTreeMap::new())
-}
-
-fn vendor(name: &str, key: &str, adapter: Arc<dyn Provider>) -> EngineVendor {
-    let account = Account {
-        name: "main".to_owned(),
-        id: format!("{name}/main"),
-        key: key.into(),
-        limits: adapter.limits("main"),
-        terms: engine::Terms::default(),
-    };
-    EngineVendor::new(name, adapter, vec![Arc::new(account)], true)
 }
 
 #[tokio::test]

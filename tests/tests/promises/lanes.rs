@@ -4,15 +4,15 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use engine::{Account, Alias, Generation, Market, Request, Scarce, Thing, Vendor as EngineVendor};
-use provider::{Clock, Kind, Limits, ManualClock, Provider, Timestamp};
+use engine::{Alias, Generation, Market, Request, Scarce, Thing};
+use provider::{Clock, Kind, Limits, ManualClock, Provider as _, Timestamp};
 use provider_zekron::Zekron;
 use provider_zsky::Zsky;
 use serde_json::json;
 use simulated_vendors::zsky::{Latency, Settings};
 use tests::{QUEUE_KEY, Queue, VENDOR_KEY, Vendor, quick, quick_queue, until};
 
-use crate::own_clock::OwnClock;
+use crate::own_clock::{OwnClock, vendor};
 
 /// Each takes a minute of the account's only slot, as the vendor says.
 const CLIPS: usize = 40;
@@ -115,17 +115,6 @@ fn market(queue: &Queue, paid: &Vendor, clock: &Arc<dyn Clock>) -> Market {
         alias("clip", Kind::Video, &["zsky/video"]),
     ];
     Market::new(vendors, aliases, BTreeMap::new())
-}
-
-fn vendor(name: &str, key: &str, limits: Limits, adapter: Arc<dyn Provider>) -> EngineVendor {
-    let account = Account {
-        name: "main".to_owned(),
-        id: format!("{name}/main"),
-        key: key.into(),
-        limits,
-        terms: engine::Terms::default(),
-    };
-    EngineVendor::new(name, adapter, vec![Arc::new(account)], true)
 }
 
 #[tokio::test]

@@ -6,8 +6,10 @@ use coordination::memory::{
     MemoryBreakers, MemoryCache, MemoryFingerprints, MemoryGuard, MemoryLots, MemoryQuotas,
     MemorySingleFlight, MemoryTurns,
 };
-use engine::{Account, Caller, Engine, Generation, Key, Market, Parts, Scope, Status, Team};
-use provider::{Clock, Entropy, ManualClock, Timestamp};
+use engine::{
+    Account, Caller, Engine, Generation, Key, Market, Parts, Scope, Status, Team, Vendor,
+};
+use provider::{Clock, Entropy, Limits, ManualClock, Provider, Timestamp};
 use records::{Change, KeyHash, Records, Rules, sqlite};
 
 /// Every id is another.
@@ -47,6 +49,18 @@ impl engine::OpenAccount for NoMore {
     ) -> engine::Result<Account> {
         Err(engine::Refusal::field("provider", format!("{provider} takes no more accounts")))
     }
+}
+
+/// A vendor with one account, `main`.
+pub(crate) fn vendor(name: &str, key: &str, limits: Limits, adapter: Arc<dyn Provider>) -> Vendor {
+    let account = Account {
+        name: "main".to_owned(),
+        id: format!("{name}/main"),
+        key: key.into(),
+        limits,
+        terms: engine::Terms::default(),
+    };
+    Vendor::new(name, adapter, vec![Arc::new(account)], true)
 }
 
 /// An engine whose time is the test's, with one team.
