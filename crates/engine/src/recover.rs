@@ -24,6 +24,9 @@ const LAG: Duration = Duration::from_secs(2);
 /// How long unreadable books are asked again before the charge is booked as uncertain.
 const GIVE_UP: Duration = Duration::from_secs(3600);
 
+/// The books could not be read, or what was found there could not be written here.
+struct Unread;
+
 /// What the books say in the end.
 enum Word {
     /// It was done and charged.
@@ -102,30 +105,30 @@ impl Underway {
         let mut span = FIRST_LOOK;
         loop {
             let began = engine.clock().now();
-            let asked = match self.held.lease.is_some() {
-                false => self.ask(lost, began).await,
+            let read = match self.held.lease.is_some() {
+                false => self.read(lost, began).await,
                 // The vendor may still be working on it, so it holds its slot. Where the account is
                 // full with such calls, its books can be read once they can't be running any more.
                 true => tokio::select! {
-                    asked = self.ask(lost, began) => asked,
+                    read = self.read(lost, began) => read,
                     () = engine.clock().sleep_until(over) => {
                         self.held.lease = None;
                         continue;
                     }
                 },
             };
-            match asked {
+            // Whatever time it is, what was read is claimed to the end: a claim that is cut off may be
+            // written all the same.
+            match self.conclude_from(read).await {
                 Ok(Some(word)) => return word,
                 Ok(None) if began >= last_look => return Word::Not,
                 Ok(None) => {}
                 // The books cannot be read now. Nothing is concluded from that for a long time.
-                Err(error) if began >= last_look.plus(GIVE_UP) => {
-                    tracing::error!(attempt = %self.id, ?error, "the books could not be read");
+                Err(Unread) if began >= last_look.plus(GIVE_UP) => {
+                    tracing::error!(attempt = %self.id, "the provider's books could not be read");
                     return Word::Unknown;
                 }
-                Err(error) => {
-                    tracing::warn!(attempt = %self.id, ?error, "the books cannot be read")
-                }
+                Err(Unread) => {}
             }
             let now = engine.clock().now();
             let mut next = now.plus(engine.jitter(span));
@@ -137,8 +140,8 @@ impl Underway {
         }
     }
 
-    /// One look. `None`: it is not there (yet).
-    async fn ask(&self, lost: Lost, now: Timestamp) -> provider::Result<Option<Word>> {
+    /// One look at the vendor's books. Nothing is changed by it, so that it may be cut off.
+    async fn read(&self, lost: Lost, now: Timestamp) -> provider::Result<Recovered> {
         let engine = self.engine();
         let pace = AccountPace::new(engine, self.account()).await;
         let (journey, step) = (&self.journey, self.step());
@@ -149,11 +152,30 @@ impl Underway {
             lost_at: lost.at,
             now,
         };
-        let answer = step.listing.vendor.adapter.recover(pace.call(), &question).await?;
-        let Recovered::Candidates(rows) = answer else { return Ok(Some(Word::Unknown)) };
+        step.listing.vendor.adapter.recover(pace.call(), &question).await
+    }
+
+    /// What a look tells. `None`: it is not there (yet).
+    async fn conclude_from(
+        &self,
+        read: provider::Result<Recovered>,
+    ) -> Result<Option<Word>, Unread> {
+        let rows = match read {
+            Ok(Recovered::Candidates(rows)) => rows,
+            Ok(Recovered::CannotTell) => return Ok(Some(Word::Unknown)),
+            Err(error) => {
+                tracing::warn!(attempt = %self.id, ?error, "the provider's books cannot be read");
+                return Err(Unread);
+            }
+        };
         for found in rows {
-            if self.claim(&found).await {
-                return Ok(Some(Word::Done(Box::new(found))));
+            match self.claim(&found).await {
+                Ok(true) => return Ok(Some(Word::Done(Box::new(found)))),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::error!(%error, attempt = %self.id, "a charge could not be booked yet");
+                    return Err(Unread);
+                }
             }
         }
         Ok(None)

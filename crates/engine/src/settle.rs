@@ -47,9 +47,12 @@ impl Underway {
     }
 
     /// Claims a row of the vendor's books for this attempt and books it; false where it is another's.
-    pub(crate) async fn claim(&self, found: &Found) -> bool {
+    ///
+    /// # Errors
+    /// Where nobody knows whether it is booked now. It must not be cut off: it may be written all the same.
+    pub(crate) async fn claim(&self, found: &Found) -> records::Result<bool> {
         if let Some(reference) = &self.booked {
-            return *reference == found.reference;
+            return Ok(*reference == found.reference);
         }
         let remote = remote_outputs(&found.finished);
         let mut booking = self.booking(&found.finished, &remote);
@@ -59,13 +62,10 @@ impl Underway {
             Ok(()) => {
                 self.show_booking(&booking);
                 self.learn(&found.finished.charge);
-                true
+                Ok(true)
             }
-            Err(records::Error::Claimed(_)) => false,
-            Err(error) => {
-                tracing::error!(%error, attempt = %self.id, "a charge could not be booked yet");
-                false
-            }
+            Err(records::Error::Claimed(_)) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

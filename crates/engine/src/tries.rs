@@ -6,6 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use coordination::{Flight, Lease};
 use futures_util::future::select_all;
 use provider::Timestamp;
 use records::{Change, Failure, Status};
@@ -154,18 +155,13 @@ impl Tries {
                     () = ended(&self.journey) => continue,
                 }
             }
-            let begun = tokio::select! {
-                biased;
-                begun = self.begin(step, slot, until) => begun,
-                () = ended(&self.journey) => continue,
-            };
-            let opening = match begun {
+            let opening = match self.begin(step, slot, until).await {
                 Begun::Ready(opening) => *opening,
                 Begun::Passed(failure) => {
                     self.leave(step, Status::Failed, failure);
                     continue;
                 }
-                Begun::Held => continue,
+                Begun::Held | Begun::CalledOff => continue,
                 Begun::Full => {
                     self.waited[step] = true;
                     continue;
@@ -333,12 +329,13 @@ impl Tries {
         if let Err(failure) = journey.engine.may_enter(account, &journey.team).await {
             return Begun::Passed(failure);
         }
-        let equal = journey.enter(&journey.steps[step]).await;
-        let turns = journey.engine.turns();
-        let Ok(lease) = turns
-            .lease(&account.id, &account.limits, journey.share(), until.or(journey.deadline))
-            .await
-        else {
+        // Only the waiting ends with the caller's patience: what is taken after it is undone, not dropped.
+        let waited = tokio::select! {
+            biased;
+            waited = self.wait_for_turn(step, until) => waited,
+            () = ended(journey) => return Begun::CalledOff,
+        };
+        let Some((equal, lease)) = waited else {
             // Only a deadline ends a wait for a turn, or that there was another choice.
             return if until.is_some() { Begun::Full } else { Begun::Passed(too_late()) };
         };
@@ -361,6 +358,20 @@ impl Tries {
         Begun::Ready(Box::new(journey.opening(step, row, held, equal)))
     }
 
+    /// A place among equal work and a slot at the step's account; none where it stayed full.
+    async fn wait_for_turn(
+        &self,
+        step: usize,
+        until: Option<Timestamp>,
+    ) -> Option<(Flight, Lease)> {
+        let journey = &self.journey;
+        let account = &journey.steps[step].account;
+        let equal = journey.enter(&journey.steps[step]).await;
+        let (share, until) = (journey.share(), until.or(journey.deadline));
+        let lease = journey.engine.turns().lease(&account.id, &account.limits, share, until).await;
+        lease.ok().map(|lease| (equal, lease))
+    }
+
     fn give_up(&self) -> SlotEnd {
         let (status, failure) = self.last.clone().unwrap_or_else(|| (Status::Failed, busy()));
         SlotEnd::Not(status, failure)
@@ -377,6 +388,8 @@ enum Begun {
     Held,
     /// It stayed full for as long as there was time to wait for it.
     Full,
+    /// The caller's deadline passed, or it was called back.
+    CalledOff,
 }
 
 /// Which step is next.

@@ -5,9 +5,13 @@
 #[expect(dead_code, reason = "these tests need only a part of it")]
 mod support;
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use engine::{IdempotencyKey, Outcome, Request, Status};
+use parking_lot::Mutex;
 use provider::{ErrorKind, MicroUsd};
 use support::{World, vendor::Act};
 
@@ -63,6 +67,31 @@ async fn what_never_happened_is_tried_again_only_when_the_books_say_so() {
     assert!(waited >= Duration::from_secs(30), "{waited:?}");
 }
 
+/// The moment from which a lost call no longer holds its slot comes while its charge is being written.
+#[tokio::test]
+async fn a_claim_that_is_being_written_is_waited_for() {
+    let world = World::handing_over().await;
+    world.vendor.script([Act::MakeAndLose { ended: false }]);
+    let (database, lock) = (world.database(), Arc::new(Mutex::new(None)));
+    let taken = Arc::clone(&lock);
+    *world.vendor.at_look.lock() = Some(Box::new(move || {
+        let other = rusqlite::Connection::open(database).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        *taken.lock() = Some(other);
+    }));
+    let id = world.start(image("a fox")).await;
+    while lock.lock().is_none() {
+        tokio::task::yield_now().await;
+    }
+    // What it found waits for the lock now.
+    world.clock.advance(Duration::from_secs(31));
+    drop(lock.lock().take());
+    let done = world.end(&id).await;
+    assert_eq!(done.status, Status::Completed, "{done:?}");
+    assert_eq!(world.vendor.submits.load(Ordering::SeqCst), 1, "paid again");
+    assert_eq!(world.booked().await, world.vendor.charged());
+}
+
 #[tokio::test]
 async fn a_vendor_without_books_is_booked_at_its_ceiling_and_not_paid_again() {
     let world = World::new().await;
@@ -110,7 +139,7 @@ async fn a_kill_at_any_step_loses_nothing_and_pays_once() {
         }
         world.vendor.script([act.clone()]);
         let id = world.start(image("a fox")).await;
-        let vendor = std::sync::Arc::clone(&world.vendor);
+        let vendor = Arc::clone(&world.vendor);
         world.until(|| vendor.submits.load(Ordering::SeqCst) == 1).await;
         let world = world.kill_and_restart().await;
         let done = world.end(&id).await;
@@ -138,7 +167,7 @@ async fn several_outputs_survive_a_kill_in_between() {
     let world = World::new().await;
     world.vendor.script([Act::Make, Act::MakeAndHang, Act::Make]);
     let id = world.start(Request { count: 3, ..image("three") }).await;
-    let vendor = std::sync::Arc::clone(&world.vendor);
+    let vendor = Arc::clone(&world.vendor);
     world.until(|| vendor.made() == 3).await;
     let world = world.kill_and_restart().await;
     let done = world.end(&id).await;
@@ -200,7 +229,7 @@ async fn a_late_output_is_kept_and_booked_and_the_status_stays() {
     assert_eq!(done.error.as_ref().unwrap().code, "deadline_exceeded");
     assert!(done.outputs.is_empty());
     world.vendor.open_gates();
-    let vendor = std::sync::Arc::clone(&world.vendor);
+    let vendor = Arc::clone(&world.vendor);
     world.until(|| vendor.made() == 1).await;
     let late = loop {
         let state = world.records.generation("team_a", &id).await.unwrap().unwrap();
@@ -267,7 +296,7 @@ async fn what_waits_for_a_slot_can_be_called_back_and_what_was_sent_cannot() {
     for number in 0..3 {
         sent.push(world.start(image(&format!("{number}"))).await);
     }
-    let vendor = std::sync::Arc::clone(&world.vendor);
+    let vendor = Arc::clone(&world.vendor);
     world.until(|| vendor.submits.load(Ordering::SeqCst) == 3).await;
     let waiting = world.start(image("waiting")).await;
     let state = world.engine.cancel("team_a", &waiting).await.unwrap();

@@ -117,12 +117,25 @@ impl<V: Stand> Stage<V> {
     }
 
     async fn made(change: impl FnOnce(&V), cache: CacheSettings) -> Self {
+        Self::kept(change, cache, sqlite::Durability::Process).await
+    }
+
+    /// A world in which every commit is another thread's, as it is where they wait for the disk.
+    pub(crate) async fn handing_over() -> Self {
+        Self::kept(|_| {}, NO_CACHE, sqlite::Durability::Full).await
+    }
+
+    async fn kept(
+        change: impl FnOnce(&V),
+        cache: CacheSettings,
+        durability: sqlite::Durability,
+    ) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let clock = ManualClock::at(START);
         let vendor = Arc::new(V::stand(clock.clone()));
         change(&vendor);
         let entropy = Arc::new(Counter::default());
-        let records = open(folder.path());
+        let records = open(folder.path(), durability);
         let caller = caller();
         let key = (*caller.key).clone();
         records
@@ -201,7 +214,7 @@ impl<V: Stand> Stage<V> {
         let (caller, cache) = (self.caller.clone(), self.cache);
         drop(self);
         vendor.left();
-        let records = open(folder.path());
+        let records = open(folder.path(), sqlite::Durability::Process);
         let shared = Shared { folder, clock, vendor, entropy, records, caller, alone: true, cache };
         Self::with(shared).await
     }
@@ -237,6 +250,11 @@ impl<V: Stand> Stage<V> {
         let changes = vec![Change::Team((*caller.team).clone()), Change::Key(key, hash)];
         self.records.apply(changes).await.unwrap();
         caller
+    }
+
+    /// The records' file.
+    pub(crate) fn database(&self) -> std::path::PathBuf {
+        self.folder.path().join(DATABASE)
     }
 
     /// Whether any file of the process holds these words.
@@ -343,9 +361,10 @@ pub(crate) fn days(count: u64) -> Duration {
     Duration::from_secs(count * 24 * 3600)
 }
 
-fn open(folder: &Path) -> Arc<dyn Records> {
-    let file = folder.join("atelier.db");
-    Arc::new(sqlite::Sqlite::open(&file, sqlite::Durability::Process).unwrap())
+const DATABASE: &str = "atelier.db";
+
+fn open(folder: &Path, durability: sqlite::Durability) -> Arc<dyn Records> {
+    Arc::new(sqlite::Sqlite::open(&folder.join(DATABASE), durability).unwrap())
 }
 
 fn caller() -> Caller {

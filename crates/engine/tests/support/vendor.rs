@@ -102,6 +102,8 @@ pub(crate) struct Scripted {
     pub(crate) pages_told: AtomicUsize,
     /// Whether the history tells anything.
     pub(crate) has_history: std::sync::atomic::AtomicBool,
+    /// What happens once, as its history is looked at.
+    pub(crate) at_look: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     /// What it was made to delete; none where it can delete nothing.
     pub(crate) forgotten: Mutex<Option<Vec<String>>>,
 }
@@ -137,6 +139,7 @@ impl Scripted {
             pages_told: AtomicUsize::new(0),
             forgotten: Mutex::default(),
             has_history: std::sync::atomic::AtomicBool::new(true),
+            at_look: Mutex::default(),
         }
     }
 
@@ -372,6 +375,9 @@ impl Provider for Scripted {
     async fn recover(&self, _: Call<'_>, lost: &Lost) -> Result<Recovered> {
         if !self.has_history.load(Ordering::SeqCst) {
             return Ok(Recovered::CannotTell);
+        }
+        if let Some(happens) = self.at_look.lock().take() {
+            happens();
         }
         let rows = self.rows.lock();
         let mine = rows.iter().filter(|r| r.prompt == lost.work.prompt && r.at >= lost.sent_at);
