@@ -50,11 +50,11 @@ impl Left {
                 let lost = Lost { at: now, ended: false };
                 let change = Change::Lost { attempt: attempt.id.clone(), lost };
                 journey.engine.must_apply(vec![change]).await;
-                underway.recover(lost, None).await
+                underway.recover(lost, None).await.cut_off()
             }
             AttemptState::Lost => {
                 let lost = attempt.lost.unwrap_or(Lost { at: now, ended: false });
-                underway.recover(lost, None).await
+                underway.recover(lost, None).await.cut_off()
             }
             AttemptState::Running => {
                 let reference = attempt.ticket.clone().unwrap_or_default();

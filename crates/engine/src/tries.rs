@@ -93,6 +93,7 @@ impl Tries {
                 self.used = self.used.saturating_sub(1);
             }
             Rest::Paused => self.left[step] = true,
+            Rest::Not => self.next = step,
             Rest::Backoff(told) => {
                 self.next = (step + 1) % self.left.len();
                 self.note_failed(step, told);

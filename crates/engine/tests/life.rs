@@ -92,6 +92,33 @@ async fn a_claim_that_is_being_written_is_waited_for() {
     assert_eq!(world.booked().await, world.vendor.charged());
 }
 
+/// More than a vendor's failures are ever tried again.
+#[tokio::test]
+async fn what_a_kill_cut_off_is_no_failure_of_the_vendors() {
+    const ACCOUNTS: [(&str, &str); 5] = [
+        ("scripted", "a"),
+        ("scripted", "b"),
+        ("scripted", "c"),
+        ("scripted", "d"),
+        ("scripted", "e"),
+    ];
+    let world = World::prepared(|vendor| *vendor.accounts.lock() = ACCOUNTS.to_vec()).await;
+    let all = 3 * ACCOUNTS.len();
+    world.vendor.script(vec![Act::WaitAndRefuse(ErrorKind::Failed); all]);
+    let mut ids = Vec::new();
+    for number in 0..all {
+        ids.push(world.start(image(&format!("fox {number}"))).await);
+    }
+    world.until(|| world.vendor.submits.load(Ordering::SeqCst) == all).await;
+    let world = world.kill_and_restart().await;
+    for id in &ids {
+        let done = world.end(id).await;
+        assert_eq!((done.status, done.attempts.len()), (Status::Completed, 2), "{done:?}");
+    }
+    assert_eq!(world.vendor.made(), all);
+    assert_eq!(world.booked().await, world.vendor.charged());
+}
+
 #[tokio::test]
 async fn a_vendor_without_books_is_booked_at_its_ceiling_and_not_paid_again() {
     let world = World::new().await;

@@ -32,6 +32,22 @@ pub(crate) enum Rest {
     Paused,
     /// A growing span, and no less than the vendor asked for.
     Backoff(Option<Duration>),
+    /// Not at all: it is no failure of the vendor's.
+    Not,
+}
+
+impl Verdict {
+    /// The same of an attempt that our own end cut off: work that never began is no failure of the vendor's,
+    /// so that its budget of retries and its rest have nothing to do with it.
+    pub(crate) fn cut_off(self) -> Self {
+        match self {
+            Self::Again(..) => {
+                let message = "the gateway ended before the provider did the work";
+                Self::Again(failure(Code::ProviderError, message), Rest::Not)
+            }
+            other => other,
+        }
+    }
 }
 
 pub(super) fn used_up() -> Failure {
