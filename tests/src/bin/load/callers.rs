@@ -20,15 +20,28 @@ use crate::Result;
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) url: String,
+    /// `PROMPT` becomes the prompt.
     pub(crate) path: &'static str,
     pub(crate) key: String,
     /// The body; `PROMPT` becomes the prompt. An empty one asks with `GET`.
     pub(crate) body: &'static str,
     /// Told apart by this, no two prompts of a run are the same.
     pub(crate) name: String,
+    /// After so many prompts the first comes again.
+    pub(crate) distinct: u64,
     /// An answer with fewer bytes is none.
     pub(crate) least: u64,
     pub(crate) asked: AtomicU64,
+}
+
+impl Target {
+    fn prompt(&self, number: u64) -> String {
+        format!("{}-number-{:06}", self.name, number % self.distinct)
+    }
+
+    pub(crate) fn body_of(&self, number: u64) -> String {
+        self.body.replace("PROMPT", &self.prompt(number))
+    }
 }
 
 /// What callers saw.
@@ -129,15 +142,14 @@ impl Connection {
     async fn ask(&mut self) -> Result<Incoming> {
         let target = &self.target;
         let number = target.asked.fetch_add(1, Ordering::Relaxed);
-        let prompt = format!("{} number {number:06}", target.name);
         let method = if target.body.is_empty() { "GET" } else { "POST" };
         let request = Request::builder()
             .method(method)
-            .uri(target.path)
+            .uri(target.path.replace("PROMPT", &target.prompt(number)))
             .header("host", "bench")
             .header("authorization", format!("Bearer {}", target.key))
             .header("content-type", "application/json")
-            .body(Full::from(target.body.replace("PROMPT", &prompt)))?;
+            .body(Full::from(target.body_of(number)))?;
         self.sender.ready().await?;
         let answer = self.sender.send_request(request).await?;
         if answer.status() != 200 {

@@ -104,7 +104,7 @@ async fn pictures_in_flight(
     let target = |name: &str, least| {
         let (path, asked) = ("/v1/images/generations", AtomicU64::new(0));
         let (url, key, name) = (gateway.url().to_owned(), team.key.clone(), name.to_owned());
-        Arc::new(Target { url, path, key, body, name, least, asked })
+        Arc::new(Target { url, path, key, body, name, distinct: u64::MAX, least, asked })
     };
     // Threads and connections are there before the pictures.
     ask(&target("small", 1), 640, 64).await?;

@@ -139,7 +139,7 @@ impl Stage<'_> {
         let target = |url: &str, path, key: &str, body, who| {
             let name = format!("{who}, {answer}, {parallel} at once,");
             let (url, key, asked) = (url.to_owned(), key.to_owned(), AtomicU64::new(0));
-            Arc::new(Target { url, path, key, body, name, least, asked })
+            Arc::new(Target { url, path, key, body, name, distinct: u64::MAX, least, asked })
         };
         let nginx = target(&self.nginx.url, "/v1/generate", NGINX_KEY, VENDORS_WORDS, "nginx");
         let path = "/v1/images/generations";
