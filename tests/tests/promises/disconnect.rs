@@ -69,3 +69,18 @@ async fn a_caller_who_hangs_up_in_the_middle_of_a_body_started_nothing() {
     assert_eq!(vendor.count("generate").await, 0);
     assert!(gateway.is_alive());
 }
+
+#[tokio::test]
+async fn a_gateway_that_is_told_to_end_finishes_what_nobody_waits_for() {
+    let (vendor, mut gateway) = house(json!({ "server": { "shutdown_grace": "60s" } })).await;
+    vendor.set(json!({ "latency_ms": { "min": 1000, "max": 1000 } })).await;
+    let team = gateway.team("a").await;
+    let id = team.begin(&image("nobody waits")).await;
+    vendor.asked("generate", 1).await;
+    gateway.stop().await;
+    assert_eq!(vendor.charges().await.len(), 1);
+    gateway.start_again().await;
+    let generation = &gateway.again(&team).generations().await[0];
+    assert_eq!((&generation["id"], &generation["status"]), (&json!(id), &json!("completed")));
+    assert_eq!(generation["attempts"].as_array().map(Vec::len), Some(1), "{generation}");
+}
