@@ -6,12 +6,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use engine::{Alias, Generation, Market, Request};
 use provider::{Clock, Kind, ManualClock, Provider as _, Timestamp};
-use provider_zekron::Zekron;
-use provider_zsky::Zsky;
 use serde_json::{Value, json};
 use tests::{QUEUE_KEY, Queue, VENDOR_KEY, Vendor, micros, quick, quick_queue};
 
-use crate::own_clock::{OwnClock, vendor};
+use crate::own_clock::{OwnClock, plan_and_paid, vendor};
 
 /// Units of the plan's month.
 const UNITS: u32 = 40;
@@ -112,18 +110,8 @@ impl House {
 }
 
 fn market(queue: &Queue, paid: &Vendor, clock: &Arc<dyn Clock>) -> Market {
-    let http = provider_http::Client::new(provider_http::Settings::default(), Arc::clone(clock));
-    let http = Arc::new(http.expect("a client"));
     let plan = provider_zsky::Plan { images: UNITS, videos: 0, ..Default::default() };
-    let account = provider_zsky::AccountConfig { plan, ..Default::default() };
-    let config = provider_zsky::Config {
-        base_url: queue.url(),
-        accounts: BTreeMap::from([("main".to_owned(), account)]),
-        ..Default::default()
-    };
-    let zsky = Zsky::new(config, Arc::clone(&http)).expect("an adapter");
-    let config = provider_zekron::Config { base_url: paid.url(), ..Default::default() };
-    let zekron = Zekron::new(config, http).expect("an adapter");
+    let (zsky, zekron) = plan_and_paid(queue, paid, plan, clock);
     let vendors = vec![
         vendor("zsky", QUEUE_KEY, zsky.limits("main"), Arc::new(zsky)),
         vendor("zekron", VENDOR_KEY, zekron.limits("main"), Arc::new(zekron)),

@@ -6,13 +6,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use engine::{Alias, Generation, Market, Request, Scarce, Thing};
 use provider::{Clock, Kind, Limits, ManualClock, Provider as _, Timestamp};
-use provider_zekron::Zekron;
-use provider_zsky::Zsky;
 use serde_json::json;
 use simulated_vendors::zsky::{Latency, Settings};
 use tests::{QUEUE_KEY, Queue, VENDOR_KEY, Vendor, quick, quick_queue, until};
 
-use crate::own_clock::{OwnClock, vendor};
+use crate::own_clock::{OwnClock, plan_and_paid, vendor};
 
 /// Each takes a minute of the account's only slot, as the vendor says.
 const CLIPS: usize = 40;
@@ -80,8 +78,6 @@ impl House {
 }
 
 fn market(queue: &Queue, paid: &Vendor, clock: &Arc<dyn Clock>) -> Market {
-    let http = provider_http::Client::new(provider_http::Settings::default(), Arc::clone(clock));
-    let http = Arc::new(http.expect("a client"));
     let plan = provider_zsky::Plan {
         images: UNITS,
         videos: UNITS,
@@ -89,15 +85,7 @@ fn market(queue: &Queue, paid: &Vendor, clock: &Arc<dyn Clock>) -> Market {
         daily_videos: UNITS,
         ..Default::default()
     };
-    let account = provider_zsky::AccountConfig { plan, ..Default::default() };
-    let config = provider_zsky::Config {
-        base_url: queue.url(),
-        accounts: BTreeMap::from([("main".to_owned(), account)]),
-        ..Default::default()
-    };
-    let zsky = Zsky::new(config, Arc::clone(&http)).expect("an adapter");
-    let config = provider_zekron::Config { base_url: paid.url(), ..Default::default() };
-    let zekron = Zekron::new(config, http).expect("an adapter");
+    let (zsky, zekron) = plan_and_paid(queue, paid, plan, clock);
     let one_at_a_time = Limits { concurrent: Some(1), ..zsky.limits("main") };
     let vendors = vec![
         vendor("zekron", VENDOR_KEY, zekron.limits("main"), Arc::new(zekron)),

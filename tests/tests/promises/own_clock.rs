@@ -10,7 +10,10 @@ use engine::{
     Account, Caller, Engine, Generation, Key, Market, Parts, Scope, Status, Team, Vendor,
 };
 use provider::{Clock, Entropy, Limits, ManualClock, Provider, Timestamp};
+use provider_zekron::Zekron;
+use provider_zsky::Zsky;
 use records::{Change, KeyHash, Records, Rules, sqlite};
+use tests::Queue;
 
 /// Every id is another.
 #[derive(Debug, Default)]
@@ -61,6 +64,26 @@ pub(crate) fn vendor(name: &str, key: &str, limits: Limits, adapter: Arc<dyn Pro
         terms: engine::Terms::default(),
     };
     Vendor::new(name, adapter, vec![Arc::new(account)], true)
+}
+
+/// The real adapters of a vendor with this plan and of one that is paid by the picture.
+pub(crate) fn plan_and_paid(
+    queue: &Queue,
+    paid: &tests::Vendor,
+    plan: provider_zsky::Plan,
+    clock: &Arc<dyn Clock>,
+) -> (Zsky, Zekron) {
+    let http = provider_http::Client::new(provider_http::Settings::default(), Arc::clone(clock));
+    let http = Arc::new(http.expect("a client"));
+    let account = provider_zsky::AccountConfig { plan, ..Default::default() };
+    let config = provider_zsky::Config {
+        base_url: queue.url(),
+        accounts: BTreeMap::from([("main".to_owned(), account)]),
+        ..Default::default()
+    };
+    let zsky = Zsky::new(config, Arc::clone(&http)).expect("an adapter");
+    let config = provider_zekron::Config { base_url: paid.url(), ..Default::default() };
+    (zsky, Zekron::new(config, http).expect("an adapter"))
 }
 
 /// An engine whose time is the test's, with one team.
