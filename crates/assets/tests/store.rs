@@ -210,7 +210,8 @@ fn a_dropped_writer_leaves_nothing() {
 
 #[test]
 fn a_cancelled_write_breaks_the_blob() {
-    let (_folder, store) = folder();
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::folder(folder.path(), true).unwrap();
     one_thread().block_on(async {
         // While the only thread that may write is kept busy, no write can end.
         let (free, busy) = std::sync::mpsc::channel::<()>();

@@ -6,10 +6,12 @@
 //! is being written has a `#` in its name and is cleared away by [`Store::sweep`] if its writer was
 //! killed.
 
+mod draft;
 mod hot;
 mod read;
 mod sink;
 mod sweep;
+mod way;
 mod writer;
 
 use std::{
@@ -23,15 +25,18 @@ use object_store::{
 };
 use provider::SinkError;
 
+use draft::Disk;
 pub use hot::Base64;
 use hot::Hot;
 pub use read::Blob;
 pub use sink::BlobSink;
 pub use sweep::Swept;
+use way::Way;
 pub use writer::{BlobWriter, INLINE_MAX};
 
-/// Parts in which larger blobs are written. Each costs one hand-over to a thread that may block, so
-/// few large ones cost least; but this is what one writer keeps in memory, and many write at once.
+/// Parts in which larger blobs are written where they survive a power cut. Each costs one hand-over to a thread
+/// that may block, so few large ones cost least; but this is what one writer keeps in memory, and many write at
+/// once.
 const FILE_PART: usize = 256 * 1024;
 /// S3 takes no smaller part, except the last.
 const REMOTE_PART: usize = 5 * 1024 * 1024;
@@ -45,8 +50,8 @@ pub struct Store {
     part: usize,
     /// The folder, where it is one: only there can unfinished files be found.
     folder: Option<PathBuf>,
-    /// Whether a blob survives a power cut once it is kept.
-    durable: bool,
+    /// The folder's disk, where blobs need not survive a power cut.
+    disk: Option<Arc<Disk>>,
     /// What is asked for again and again.
     hot: Hot,
 }
@@ -152,20 +157,20 @@ impl Store {
             objects: Arc::new(objects),
             part: FILE_PART,
             folder,
-            durable,
+            disk: (!durable).then(|| Arc::new(Disk::new())),
             hot: Hot::default(),
         })
     }
 
     /// A store over a remote `object_store`.
     pub fn remote(objects: Arc<dyn ObjectStore>) -> Self {
-        Self { objects, part: REMOTE_PART, folder: None, durable: true, hot: Hot::default() }
+        Self { objects, part: REMOTE_PART, folder: None, disk: None, hot: Hot::default() }
     }
 
     /// A store in memory, gone when dropped: for what must not be kept.
     pub fn memory() -> Self {
         let objects = Arc::new(InMemory::new());
-        Self { objects, part: FILE_PART, folder: None, durable: false, hot: Hot::default() }
+        Self { objects, part: FILE_PART, folder: None, disk: None, hot: Hot::default() }
     }
 
     /// A writer of the blob `id`, which takes at most `max_bytes`. An id is written once; writing it
@@ -175,7 +180,18 @@ impl Store {
     /// [`StoreError::InvalidId`].
     pub fn writer(&self, id: &str, max_bytes: u64) -> Result<BlobWriter, StoreError> {
         self.hot.forget(id);
-        Ok(BlobWriter::new(self, id.to_owned(), location(id)?, max_bytes))
+        let location = location(id)?;
+        let way = match (&self.disk, &self.folder) {
+            (Some(disk), Some(folder)) => {
+                let (disk, place) = (Arc::clone(disk), folder.join(location.as_ref()));
+                Way::File { disk, place, draft: None }
+            }
+            _ => {
+                let (objects, part) = (Arc::clone(&self.objects), self.part);
+                Way::Object { objects, location, part, upload: None }
+            }
+        };
+        Ok(BlobWriter::new(id.to_owned(), way, max_bytes))
     }
 
     /// A sink for an adapter: each output becomes a blob of at most `max_bytes` under an id that
