@@ -134,9 +134,9 @@ impl Engine {
         self.0.flights.lock().remove(id);
     }
 
-    /// Runs work that outlives its caller, on the engine's own runtime, tracked for the shutdown.
+    /// Runs work that outlives its caller, tracked for the shutdown.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.0.tasks.spawn_on(work, &self.0.runtime);
+        self.0.tasks.spawn_on(work, &self.1);
     }
 
     pub(crate) fn stopping(&self) -> &CancellationToken {

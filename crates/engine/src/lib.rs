@@ -119,13 +119,14 @@ use parking_lot::{Mutex, RwLock};
 use provider::{Clock, Ids};
 use records::Records;
 use secrecy::ExposeSecret as _;
+use tokio::runtime::Handle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{flight::Flight, health::Health, poller::Poller};
 
 /// The engine. Cheap to clone; every clone is the same engine.
 #[derive(Debug, Clone)]
-pub struct Engine(Arc<Inner>);
+pub struct Engine(Arc<Inner>, Handle);
 
 #[derive(Debug)]
 struct Inner {
@@ -151,7 +152,6 @@ struct Inner {
     bell: webhooks::Bell,
     tasks: TaskTracker,
     stop: CancellationToken,
-    runtime: tokio::runtime::Handle,
 }
 
 impl Engine {
@@ -168,7 +168,7 @@ impl Engine {
         let keys =
             Keyring::new(Arc::clone(&parts.records), ids.clone(), Arc::clone(&parts.clock), pepper);
         let houses = shadow::Houses::open(&parts.market, &keys).await?;
-        let engine = Self(Arc::new(Inner {
+        let inner = Inner {
             houses,
             worker: ids.next("wrk_"),
             ids,
@@ -192,9 +192,9 @@ impl Engine {
             bell: webhooks::Bell::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
-            runtime: tokio::runtime::Handle::current(),
             parts,
-        }));
+        };
+        let engine = Self(Arc::new(inner), Handle::current());
         engine.recall_learned().await?;
         engine.resume().await?;
         engine.spawn(workers::live(engine.clone()));
@@ -209,6 +209,18 @@ impl Engine {
         }
         engine.spawn(scarcity::weigh(engine.clone()));
         Ok(engine)
+    }
+
+    /// The same engine, whose requests are worked for on the runtime that this is called on: what a caller
+    /// waits for need not be handed to another thread and back. That runtime must outlive [`Engine::close`].
+    #[must_use]
+    pub fn here(&self) -> Self {
+        Self(Arc::clone(&self.0), Handle::current())
+    }
+
+    /// Whether nothing is begun any more.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping().is_cancelled()
     }
 
     /// Nothing is begun from now on: what waits goes on after the next start.

@@ -8,7 +8,7 @@ use records::{CacheResult, Generation, Idempotency, NewGeneration, Reserve, Scop
 use tokio::sync::oneshot;
 
 use crate::{
-    Caller, Done, Engine, Refusal, Request, Result,
+    Caller, Code, Done, Engine, Refusal, Request, Result,
     accept::{accept, accept_waiting, conflict},
     budgets::Spender,
     cache::{Answered, Asked, Sharing, Ticket, wait},
@@ -156,6 +156,9 @@ impl Engine {
         if let Some(started) = self.replay(caller, idempotency.as_ref()).await? {
             return Ok(Prepared::Replay(started));
         }
+        if self.is_stopping() {
+            return Err(stopping());
+        }
         let resolved = self.resolve(caller, &request)?.drawn_for(&id);
         let request = self.settled(caller, request, &resolved);
         let spender = Spender::from(caller);
@@ -243,7 +246,7 @@ enum Tell {
 }
 
 fn stopping() -> Refusal {
-    Refusal::internal(&"the engine is stopping")
+    Refusal::new(Code::ProvidersUnavailable, "the gateway is stopping; ask again")
 }
 
 /// Writes the generation, tells the caller, and runs it to its end. A task of the engine's own, so that

@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 
 use provider::{Clock, Result};
+use thread_local::ThreadLocal;
 
 use crate::{Request, Response, error, reach};
 
@@ -64,31 +65,47 @@ const POOL_IDLE: Duration = Duration::from_secs(4);
 /// So many redirects are followed for a result that a vendor keeps elsewhere.
 const REDIRECTS_MAX: usize = 3;
 
-/// Sends requests. One per process: it holds the one pool of connections.
+/// Sends requests. One per process: it holds the pools of connections, one for each thread that sends. A
+/// connection is driven by the runtime that opened it, and every piece of an answer that is read on another
+/// thread wakes that one.
 pub struct Client {
     /// To the vendors' configured addresses.
-    direct: reqwest::Client,
+    direct: ThreadLocal<reqwest::Client>,
     /// To addresses that vendors' answers name: public networks only, and never with a credential.
-    public: reqwest::Client,
+    public: ThreadLocal<reqwest::Client>,
+    tls: rustls::ClientConfig,
     settings: Settings,
     clock: Arc<dyn Clock>,
 }
 
 impl Client {
-    /// A client with its own pool.
+    /// A client with its own pools.
     ///
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
-        let tls = tls()?;
-        let direct = builder(&settings, tls.clone()).redirect(reqwest::redirect::Policy::none());
-        let public = builder(&settings, tls)
-            .redirect(reqwest::redirect::Policy::custom(follow_public))
-            .dns_resolver(Arc::new(reach::PublicOnly));
-        let build = |builder: reqwest::ClientBuilder| {
-            builder.build().map_err(|error| BuildError(error.to_string()))
+        let (direct, public) = (ThreadLocal::new(), ThreadLocal::new());
+        let client = Self { direct, public, tls: tls()?, settings, clock };
+        // What cannot be made is told at once.
+        client.pool(false)?;
+        client.pool(true)?;
+        Ok(client)
+    }
+
+    /// This thread's connections.
+    fn pool(&self, public: bool) -> Result<&reqwest::Client, BuildError> {
+        let (pool, policy) = match public {
+            true => (&self.public, reqwest::redirect::Policy::custom(follow_public)),
+            false => (&self.direct, reqwest::redirect::Policy::none()),
         };
-        Ok(Self { direct: build(direct)?, public: build(public)?, settings, clock })
+        pool.get_or_try(|| {
+            let builder = builder(&self.settings, self.tls.clone()).redirect(policy);
+            let builder = match public {
+                true => builder.dns_resolver(Arc::new(reach::PublicOnly)),
+                false => builder,
+            };
+            builder.build().map_err(|error| BuildError(error.to_string()))
+        })
     }
 
     /// Sends a request once and waits for the answer's head.
@@ -97,12 +114,12 @@ impl Client {
     /// When no answer came; for a paid call the error says whether the vendor may have worked.
     pub async fn send(&self, request: Request<'_>) -> Result<Response> {
         let (operation, effect) = (request.operation, request.effect);
-        let http = if request.public_only {
+        if request.public_only {
             reach::check(&request.url).map_err(|_| error::not_public(operation))?;
-            &self.public
-        } else {
-            &self.direct
-        };
+        }
+        let http = self
+            .pool(request.public_only)
+            .map_err(|failed| error::no_client(&failed, operation))?;
         let mut deadlines = self.settings.deadlines;
         if let Some(work) = request.work.filter(|work| *work > deadlines.first_byte) {
             deadlines.total += work - deadlines.first_byte;

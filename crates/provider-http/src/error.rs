@@ -4,7 +4,7 @@ use std::{error::Error as StdError, time::Duration};
 
 use provider::{Blame, Error, ErrorKind, Retry, SinkError};
 
-use crate::{Effect, reach::NotPublic};
+use crate::{BuildError, Effect, reach::NotPublic};
 
 /// What a second try may cost once the vendor may have worked; `ended`: it has answered.
 const fn lost(effect: Effect, ended: bool) -> Retry {
@@ -123,6 +123,18 @@ pub(crate) fn not_public(operation: &str) -> Error {
     let public = "the vendor named an address that may not be asked";
     let private = format!("{operation}: {NotPublic}");
     Error::new(ErrorKind::Failed, Blame::Vendor, Retry::No, public).with_private(private)
+}
+
+/// There is nothing to send with: nothing was sent.
+pub(crate) fn no_client(failed: &BuildError, operation: &str) -> Error {
+    let private = format!("{operation}: {failed}");
+    Error::new(
+        ErrorKind::Unavailable,
+        Blame::Gateway,
+        Retry::Safe { after: None },
+        "nothing was sent",
+    )
+    .with_private(private)
 }
 
 /// The answer did not begin within its deadline.

@@ -70,14 +70,24 @@ async fn a_caller_who_hangs_up_in_the_middle_of_a_body_started_nothing() {
     assert!(gateway.is_alive());
 }
 
+/// Told to end, it says so to whoever asks and ends what it has begun, whether or not anybody waits for it.
 #[tokio::test]
 async fn a_gateway_that_is_told_to_end_finishes_what_nobody_waits_for() {
     let (vendor, mut gateway) = house(json!({ "server": { "shutdown_grace": "60s" } })).await;
-    vendor.set(json!({ "latency_ms": { "min": 1000, "max": 1000 } })).await;
+    vendor.set(json!({ "latency_ms": { "min": 1500, "max": 1500 } })).await;
     let team = gateway.team("a").await;
     let id = team.begin(&image("nobody waits")).await;
     vendor.asked("generate", 1).await;
-    gateway.stop().await;
+    let (anyone, client) = (gateway.anyone(), team.client.clone());
+    let asked = async {
+        until("not ready any more", || async {
+            (anyone.get("/readyz").await.status == 503).then_some(())
+        })
+        .await;
+        client.post("/v1/generations", &image("too late")).await.refusal()
+    };
+    let ((), refused) = tokio::join!(gateway.stop(), asked);
+    assert_eq!((refused.0, refused.1.as_str()), (503, "providers_unavailable"));
     assert_eq!(vendor.charges().await.len(), 1);
     gateway.start_again().await;
     let generation = &gateway.again(&team).generations().await[0];

@@ -44,6 +44,10 @@ pub(super) async fn healthz() -> HttpResponse {
     responses((status = 200, description = "It takes work", body = HealthAnswer),
               (status = 503, description = "Not now", body = ErrorBody<'_>)))]
 pub(super) async fn readyz(state: Data<State>) -> Result {
+    if state.engine.is_stopping() {
+        let refusal = Refusal::new(Code::ProvidersUnavailable, "the gateway is stopping");
+        return Err(ApiError::with_status(refusal, StatusCode::SERVICE_UNAVAILABLE));
+    }
     if let Err(error) = state.engine.records().find_setting("ready").await {
         tracing::error!(%error, "the records do not answer");
         let refusal = Refusal::new(Code::InternalError, "the records do not answer");

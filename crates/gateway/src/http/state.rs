@@ -7,8 +7,8 @@ use ipnet::IpNet;
 
 use crate::telemetry::Metrics;
 
-/// The state of the HTTP surface, one for all workers.
-#[derive(Debug)]
+/// The state of the HTTP surface; each worker has its own, with its own place to work.
+#[derive(Debug, Clone)]
 pub struct State {
     /// Where the work is done.
     pub engine: Engine,

@@ -4,9 +4,10 @@
 //! [`Gateway::start`]; they differ in [`Purpose`] only.
 //!
 //! # Which threads run what
-//! The engine and everything that outlives a request run on the runtime that `start` was called on.
-//! actix's workers have small runtimes of their own for connections alone, so that a worker that is
-//! busy with bodies cannot hold up paid work.
+//! A request is worked for on the worker that has its connection: two changes of thread would cost a tenth
+//! of what all of it does. Whatever nobody's connection waits for (queued jobs, what a restart picks up,
+//! everything that happens by the clock) runs on the runtime that `start` was called on. Workers go last, so
+//! that work whose caller has gone ends as well.
 
 pub(crate) mod entropy;
 pub(crate) mod folder;
@@ -30,6 +31,7 @@ use engine::{Engine, Parts, Settings, Vault, keys::Actor};
 use provider::{Clock, Share, SystemClock};
 use records::{Records, sqlite::Sqlite};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 pub use self::welcome::FirstStart;
@@ -132,6 +134,8 @@ const MEMORY_IN_FLIGHT: u64 = 256 << 20;
 const WINDOW_MARGIN: Duration = Duration::from_millis(500);
 /// Workers beyond this buy nothing: the vendors are the slow part.
 const MOST_WORKERS: usize = 4;
+/// Threads of a worker that may wait for a disk, and that pictures are converted on.
+const BLOCKING: usize = 16;
 /// A connection that is silent for so long is closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// A client that sends its request's head slower is closed.
@@ -204,9 +208,14 @@ impl Gateway {
 }
 
 impl Running {
-    /// Accepts nothing new, lets running work end within `server.shutdown_grace`, and goes.
+    /// Begins nothing new, lets running work end within `server.shutdown_grace`, and goes. Until then whoever
+    /// asks is told.
     pub async fn stop(self) {
-        tokio::join!(self.server.stop(true), self.engine.close(self.grace));
+        let over = Instant::now() + self.grace;
+        self.engine.close(self.grace).await;
+        if timeout_at(over, self.server.stop(true)).await.is_err() {
+            self.server.stop(false).await;
+        }
         if let Some(id) = &self.temporary_key
             && let Err(error) =
                 self.engine.keys().revoke_key(&Actor::system(welcome::ACTOR), id).await
@@ -308,9 +317,8 @@ fn listen(
     state: http::State,
     tasks: &TaskTracker,
 ) -> Result<(ServerHandle, SocketAddr), StartError> {
-    let data = Data::new(state);
     let app = move || {
-        let data = data.clone();
+        let data = Data::new(http::State { engine: state.engine.here(), ..state.clone() });
         App::new()
             .wrap(http::Envelope::new(data.clone()))
             .configure(move |service| http::configure(service, data))
@@ -319,7 +327,7 @@ fn listen(
     let taken = || StartError::io(format!("server.listen: {wanted} cannot be listened on"));
     let server = HttpServer::new(app)
         .workers(threads())
-        .worker_max_blocking_threads(2)
+        .worker_max_blocking_threads(BLOCKING)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
         .shutdown_timeout(config.server.shutdown_grace.as_secs().max(1))
