@@ -9,7 +9,7 @@ use std::sync::Arc;
 use coordination::{Admission, Share};
 use parking_lot::Mutex;
 use provider::{Kind, MicroUsd, Timestamp};
-use records::{Change, Decided, Failure, OutputRecord, Status};
+use records::{Change, Failure, OutputRecord, Status};
 
 use crate::{
     AliasRules, Code, Engine, Request,
@@ -141,15 +141,7 @@ impl Journey {
     /// wanted, and nothing is saved for what takes only what is left.
     pub(crate) fn decided(&self, at: Timestamp) -> Option<Change> {
         let decision = self.decision.as_ref().filter(|_| !self.is_shadow())?;
-        let decided = Decided {
-            generation: self.id.clone(),
-            team: self.team.clone(),
-            key: self.key.clone(),
-            kind: self.kind,
-            at,
-            body: decision.to_kept(),
-        };
-        Some(Change::Decide(Box::new(decided)))
+        Some(Change::Decide { generation: self.id.clone(), at, body: decision.to_kept() })
     }
 
     /// Whose turn it is in an account's line, and how much of it.

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use provider::{Adjustments, Kind, MicroUsd, Timestamp};
 
 use crate::{
-    Asset, AuditEntry, CacheResult, Check, Decided, DeliveryTried, DriftEntry, Failure,
-    Idempotency, Key, KeyHash, Lost, NewDelivery, Outcome, OutputRecord, Purse, Reserve, Saving,
-    SealedPlace, Status, StoredAccount, StoredCredential, Team, Units, UnitsState, User,
-    model::Remote,
+    Asset, AuditEntry, CacheResult, Check, DeliveryTried, DriftEntry, Failure, Idempotency, Key,
+    KeyHash, Lost, NewDelivery, Outcome, OutputRecord, Purse, Reserve, Saving, SealedPlace, Status,
+    StoredAccount, StoredCredential, Team, Units, UnitsState, User, model::Remote,
 };
 
 /// One change of the records.
@@ -60,8 +59,15 @@ pub enum Change {
     /// key stands for another one, and with [`Error::Budget`](crate::Error::Budget) where a hard budget
     /// does not cover what is to be reserved for it.
     Accept(Box<NewGeneration>),
-    /// How it was decided who is asked.
-    Decide(Box<Decided>),
+    /// How it was decided who is asked, as [`Decided`](crate::Decided) tells.
+    Decide {
+        /// Its generation.
+        generation: String,
+        /// When.
+        at: Timestamp,
+        /// Every candidate with its verdict.
+        body: String,
+    },
     /// A generation is accepted and completed at once, with what another one made. Fails with
     /// [`Error::Used`](crate::Error::Used) as [`Change::Accept`] does, and with
     /// [`Error::Stale`](crate::Error::Stale) where its source is gone.

@@ -234,9 +234,9 @@ pub(super) fn release(conn: &Connection, attempt: &str) -> Result<()> {
 
 /// An attempt is over: what it held is free, or reserved for the next one.
 pub(super) fn end(conn: &Connection, end: &EndAttempt) -> Result<()> {
-    let sql = "DELETE FROM holds WHERE id = ? AND of_attempt = 1 \
-               RETURNING amount, team, key";
+    let sql = "SELECT amount, team, key FROM holds WHERE id = ? AND of_attempt = 1";
     let Some((amount, owner)) = one(conn, sql, [&end.attempt], owned)? else { return Ok(()) };
+    run(conn, "DELETE FROM holds WHERE id = ? AND of_attempt = 1", [&end.attempt])?;
     if end.keep_reserved && !amount.is_zero() && give_back(conn, &end.attempt, amount, &owner)? {
         return Ok(());
     }
@@ -253,11 +253,11 @@ fn give_back(conn: &Connection, attempt: &str, amount: MicroUsd, owner: &Owner) 
 
 /// A generation is final: nothing is reserved for it any more.
 pub(super) fn close(conn: &Connection, generation: &str) -> Result<()> {
-    let sql = "DELETE FROM holds WHERE id = ? AND of_attempt = 0 \
-               RETURNING amount, team, key, outputs";
+    let sql = "SELECT amount, team, key, outputs FROM holds WHERE id = ? AND of_attempt = 0";
     let freed = one(conn, sql, [generation], |columns| Ok((owned(columns)?, columns.take()?)))?;
     let Some(((amount, owner), outputs)) = freed else { return Ok(()) };
     let outputs: i64 = outputs;
+    run(conn, "DELETE FROM holds WHERE id = ? AND of_attempt = 0", [generation])?;
     hold(conn, &owner, -amount, -outputs)
 }
 

@@ -1,36 +1,33 @@
-//! Decisions: written with their generations, read by the newest.
+//! Decisions: columns of their generations, read by the newest.
 
-use provider::Timestamp;
+use std::collections::HashMap;
+
+use provider::{Kind, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::{
-    run,
+    lists::OLDER_IN_A_ROW,
+    must,
     stored::{Columns, all, one, only},
 };
 use crate::{Decided, Demanded, Result};
 
 const HOUR: i64 = 3_600_000;
 
-pub(super) fn add(conn: &Connection, decided: &Decided) -> Result<()> {
-    let sql =
-        "INSERT INTO decisions (generation, team, key, kind, at, body) VALUES (?, ?, ?, ?, ?, ?)";
-    let Decided { generation, team, key, kind, at, body } = decided;
-    run(conn, sql, params![generation, team, key, kind.as_str(), at.millis(), body]).map(drop)
-}
-
-pub(super) fn forget(conn: &Connection, generation: &str) -> Result<()> {
-    run(conn, "DELETE FROM decisions WHERE generation = ?", [generation]).map(drop)
+pub(super) fn add(conn: &Connection, generation: &str, at: Timestamp, body: &str) -> Result<()> {
+    let sql = "UPDATE generations SET decision = ?2, decided_at = ?3 WHERE id = ?1";
+    must(conn, generation, sql, params![generation, body, at.millis()])
 }
 
 pub(super) fn find(conn: &Connection, team: &str, generation: &str) -> Result<Option<String>> {
-    let sql = "SELECT d.body FROM decisions d JOIN generations g ON g.id = d.generation \
-               WHERE d.generation = ? AND d.team = ? AND g.erased = 0";
+    let sql = "SELECT decision FROM generations WHERE id = ? AND team = ? AND erased = 0 \
+               AND decision IS NOT NULL";
     one(conn, sql, [generation, team], only)
 }
 
 pub(super) fn newest(conn: &Connection, limit: u32) -> Result<Vec<Decided>> {
-    let sql = "SELECT generation, team, key, kind, at, body FROM decisions \
-               ORDER BY generation DESC LIMIT ?";
+    let sql = "SELECT id, team, key, kind, decided_at, decision FROM generations \
+               WHERE decision IS NOT NULL ORDER BY id DESC LIMIT ?";
     all(conn.prepare_cached(sql)?, [limit], decided)
 }
 
@@ -45,12 +42,24 @@ fn decided(columns: &mut Columns<'_>) -> Result<Decided> {
     })
 }
 
+/// Read from the newest on, as far as the span goes: most of what is on record is older.
 pub(super) fn demand(conn: &Connection, since: Timestamp) -> Result<Vec<Demanded>> {
-    let first = since.millis().div_euclid(HOUR);
-    let sql = "SELECT kind, at / 3600000 AS hour, count(*) FROM decisions \
-               WHERE at >= ? GROUP BY kind, hour";
-    all(conn.prepare_cached(sql)?, [first * HOUR], |columns| {
-        let (kind, hour): (_, i64) = (columns.take()?, columns.take()?);
-        Ok(Demanded { kind, hour: Timestamp::from_millis(hour * HOUR), requests: columns.take()? })
-    })
+    let first = Timestamp::from_millis(since.millis().div_euclid(HOUR) * HOUR);
+    let sql = "SELECT created_at, decided_at, kind FROM generations ORDER BY rowid DESC";
+    let mut question = conn.prepare_cached(sql)?;
+    let mut rows = question.query([])?;
+    let (mut found, mut older) = (HashMap::<(Kind, i64), u64>::new(), 0);
+    while older < OLDER_IN_A_ROW
+        && let Some(row) = rows.next()?
+    {
+        let mut columns = Columns::of(row);
+        let (created, decided): (Timestamp, Option<Timestamp>) = (columns.take()?, columns.take()?);
+        older = if created < first { older + 1 } else { 0 };
+        if let Some(at) = decided.filter(|at| *at >= first) {
+            *found.entry((columns.take()?, at.millis().div_euclid(HOUR))).or_default() += 1;
+        }
+    }
+    let hour = |hour| Timestamp::from_millis(hour * HOUR);
+    let told = |((kind, at), requests)| Demanded { kind, hour: hour(at), requests };
+    Ok(found.into_iter().map(told).collect())
 }

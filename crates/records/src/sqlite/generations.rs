@@ -83,11 +83,15 @@ pub(super) fn end(conn: &Connection, end: &EndGeneration) -> Result<()> {
         }
         None => many(&end.outputs)?,
     };
+    // Asked before, and not with RETURNING, which makes a table of its own for its answer.
+    let sql = "SELECT team, key FROM generations WHERE id = ? AND completed_at IS NULL";
+    let owner = one(conn, sql, [&end.id], Owner::read)?;
+    let owner = owner.ok_or_else(|| Error::Stale(end.id.clone()))?;
     let sql = "UPDATE OR FAIL generations SET status = ?2, completed_at = ?3, provider = ?4, \
                provider_model = ?5, account = ?6, error_code = ?7, \
                outputs = iif(erased, outputs, ?8), adjustments = iif(erased, adjustments, ?9), \
                error_message = iif(erased, '', ?10), made = ?11, source = ?12 \
-               WHERE id = ?1 AND completed_at IS NULL RETURNING team, key";
+               WHERE id = ?1";
     let (provider, model, account) = match &end.made_by {
         Some((provider, model, account)) => (Some(provider), Some(model), Some(account)),
         None => (None, None, None),
@@ -106,8 +110,7 @@ pub(super) fn end(conn: &Connection, end: &EndGeneration) -> Result<()> {
         made,
         end.source,
     ];
-    let owner = one(conn, sql, values, Owner::read)?;
-    let owner = owner.ok_or_else(|| Error::Stale(end.id.clone()))?;
+    must(conn, &end.id, sql, values)?;
     budgets::close(conn, &end.id)?;
     budgets::made(conn, &owner, end.at, made)
 }

@@ -107,7 +107,7 @@ fn kept(conn: &Connection, generation: &str) -> Result<Vec<OutputRecord>> {
 
 /// So many attempts in a row from before the span mean that no more of the span follow: ids sort by
 /// time of making, and the clock of their making may have been set back a little.
-const OLDER_IN_A_ROW: u32 = 64;
+pub(super) const OLDER_IN_A_ROW: u32 = 64;
 
 /// Further requests have rows of their own; every attempt is a call by itself.
 pub(super) fn calls_since(conn: &Connection, since: Timestamp) -> Result<Vec<(String, Timestamp)>> {

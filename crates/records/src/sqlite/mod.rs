@@ -98,7 +98,7 @@ fn make(conn: &Connection, change: &Change) -> Result<()> {
         Change::Key(key, hash) => people::add_key(conn, key, hash),
         Change::RevokeKey(id, at) => people::revoke_key(conn, id, *at),
         Change::Accept(new) => generations::accept(conn, new),
-        Change::Decide(decided) => decisions::add(conn, decided),
+        Change::Decide { generation, at, body } => decisions::add(conn, generation, *at, body),
         Change::Answer(answer) => answers::add(conn, answer),
         Change::TakeOn(taken) => answers::take_on(conn, taken),
         Change::Run(id) => generations::start(conn, id),

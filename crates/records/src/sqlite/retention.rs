@@ -8,7 +8,7 @@ use provider::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::{
-    decisions, must, run,
+    must, run,
     stored::{Columns, document, one, only},
 };
 use crate::{OutputRecord, Result};
@@ -140,6 +140,5 @@ fn forget(conn: &Connection, id: &str) -> Result<()> {
     {
         run(conn, sql, [id])?;
     }
-    decisions::forget(conn, id)?;
     must(conn, id, "DELETE FROM generations WHERE id = ?", [id])
 }

@@ -13,7 +13,7 @@ use crate::{Error, Result};
 
 /// Every step of the schema, oldest first. A step that was released is never edited: the file's
 /// version is the number of steps that it has taken.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_webhooks.sql"),
     include_str!("migrations/0003_units.sql"),
@@ -23,10 +23,17 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0007_decisions.sql"),
     include_str!("migrations/0008_cache.sql"),
     include_str!("migrations/0009_lean.sql"),
+    include_str!("migrations/0010_decided.sql"),
 ];
 
 /// Statements kept prepared; there are fewer than this in the whole backend.
 const STATEMENTS: usize = 160;
+
+/// The size of a page, in bytes. A generation's commits touch some twenty trees, of each one page: whole pages
+/// are written, so smaller ones are less to copy, to sum up and to write, until rows no longer fit into them.
+const PAGE: i64 = 2048;
+/// So many bytes of pages lie in the log before they are folded into the file.
+const LOG: i64 = 16 << 20;
 
 /// Opens the file for writing, with its schema up to date.
 pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection> {
@@ -35,6 +42,8 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection> {
     let mut conn = connect(path, flags, "-4096")?;
     // Before anything is written: an older binary must leave a newer file as it found it.
     known(version(&conn)?)?;
+    // Only a new file takes it.
+    conn.pragma_update(None, "page_size", PAGE)?;
     conn.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     migrate(&mut conn)?;
     let synchronous = match durability {
@@ -43,8 +52,10 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection> {
     };
     conn.pragma_update(None, "synchronous", synchronous)?;
     // Hot pages are written again in every commit: a longer log folds more of them into one write.
-    conn.pragma_update(None, "wal_autocheckpoint", 4000)?;
-    conn.pragma_update(None, "journal_size_limit", 16 << 20)?;
+    let page: i64 = conn.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    conn.pragma_update(None, "wal_autocheckpoint", LOG / page.max(1))?;
+    // A little more than that, so that the log is written over, and not made anew, after every folding.
+    conn.pragma_update(None, "journal_size_limit", LOG + LOG / 8)?;
     conn.pragma_update(None, "temp_store", "memory")?;
     // What a caller erased must not stay readable in the file's free space.
     conn.pragma_update(None, "secure_delete", true)?;

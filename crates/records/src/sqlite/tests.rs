@@ -121,9 +121,9 @@ async fn a_newer_database_is_refused_and_left_alone() {
 }
 
 /// Savings were written with their names or, of forgotten generations, without: all of them count on. What
-/// was under way is taken up.
+/// was under way is taken up, and how it was decided is known.
 #[tokio::test]
-async fn an_older_database_keeps_its_savings_and_what_is_open() {
+async fn an_older_database_keeps_what_it_knows() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("old.db");
     schema::open_as(&path, 8);
@@ -137,6 +137,7 @@ async fn an_older_database_keeps_its_savings_and_what_is_open() {
          (NULL, 'cache', 'team_1', 'key_1', 'zekron/a', 4000, 5), \
          (NULL, 'cache', 'team_2', 'key_2', 'zekron/a', 50000, 5); \
          INSERT INTO reserves VALUES ('gen_3', 'team_1', 'key_1', 7, 1); \
+         INSERT INTO decisions VALUES ('gen_3', 'team_1', 'key_1', 'image', 3, 'why'); \
          INSERT INTO generations (id, team, key, kind, status, model, request, metadata, created_at, \
          estimated, completed_at) VALUES \
          ('gen_2', 'team_1', 'key_1', 'image', 'queued', 'zekron/a', '{}', '{}', 1, 0, NULL), \
@@ -156,6 +157,9 @@ async fn an_older_database_keeps_its_savings_and_what_is_open() {
     let open = records.unfinished().await.unwrap();
     let open: Vec<_> = open.iter().map(|one| one.generation.id.as_str()).collect();
     assert_eq!(open, ["gen_2", "gen_3"]);
+    assert_eq!(records.decision("team_1", "gen_3").await.unwrap().as_deref(), Some("why"));
+    let decided = records.decisions(9).await.unwrap();
+    assert_eq!((decided.len(), decided[0].at), (1, Timestamp::from_millis(3)));
     assert!(records.verify().await.unwrap().is_empty());
 }
 

@@ -30,8 +30,9 @@ pub async fn decisions_are_kept_and_counted(records: Arc<dyn Records>) {
         decided("gen_4", Kind::Image, 2 * HOUR),
     ];
     for one in &all {
-        let new = NewGeneration { at: one.at, ..generation(&one.generation, TEAM) };
-        let decide = Change::Decide(Box::new(one.clone()));
+        let Decided { generation: id, kind, at, body, .. } = one.clone();
+        let new = NewGeneration { at, kind, ..generation(&id, TEAM) };
+        let decide = Change::Decide { generation: id, at, body };
         records.apply(vec![accepts(new), decide]).await.unwrap();
     }
     let said = |team: &'static str| {
