@@ -83,6 +83,7 @@ pub(crate) async fn measure(
         // Commits that wait for the disk make a run long; they cost little CPU.
         let turns = if durability == "full" { 2 } else { TURNS };
         let requests = if setup.quick { requests / 10 } else { requests };
+        stage.make_folders(requests * 2).await?;
         for parallel in PARALLEL {
             let cell = stage.measure(durability, answer, parallel, requests, turns).await?;
             say(&format!(
@@ -127,6 +128,32 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
+    /// A gateway's first thousands of pictures make the folders that all later ones lie in.
+    async fn make_folders(&self, pictures: u64) -> Result<()> {
+        ask(&self.gateway("the first pictures".to_owned())?, pictures, 8).await.map(drop)
+    }
+
+    fn nginx(&self, name: String) -> Result<Arc<Target>> {
+        self.target(&self.nginx.url, "/v1/generate", NGINX_KEY, VENDORS_WORDS, name)
+    }
+
+    fn gateway(&self, name: String) -> Result<Arc<Target>> {
+        self.target(self.gateway.url(), "/v1/images/generations", &self.team.key, WORDS, name)
+    }
+
+    fn target(
+        &self,
+        url: &str,
+        path: &'static str,
+        key: &str,
+        body: &'static str,
+        name: String,
+    ) -> Result<Arc<Target>> {
+        let (url, key, asked) = (url.to_owned(), key.to_owned(), AtomicU64::new(0));
+        let least = u64::try_from(self.bytes)?;
+        Ok(Arc::new(Target { url, path, key, body, name, distinct: u64::MAX, least, asked }))
+    }
+
     async fn measure(
         &self,
         durability: &'static str,
@@ -135,15 +162,9 @@ impl Stage<'_> {
         requests: u64,
         turns: u64,
     ) -> Result<Cell> {
-        let least = u64::try_from(self.bytes)?;
-        let target = |url: &str, path, key: &str, body, who| {
-            let name = format!("{who}, {answer}, {parallel} at once,");
-            let (url, key, asked) = (url.to_owned(), key.to_owned(), AtomicU64::new(0));
-            Arc::new(Target { url, path, key, body, name, distinct: u64::MAX, least, asked })
-        };
-        let nginx = target(&self.nginx.url, "/v1/generate", NGINX_KEY, VENDORS_WORDS, "nginx");
-        let path = "/v1/images/generations";
-        let gateway = target(self.gateway.url(), path, &self.team.key, WORDS, "atelier");
+        let name = |who| format!("{who}, {answer}, {parallel} at once,");
+        let nginx = self.nginx(name("nginx"))?;
+        let gateway = self.gateway(name("atelier"))?;
         // Connections, caches and allocators warm up before anything counts.
         ask(&nginx, requests / 4 + parallel, parallel).await?;
         ask(&gateway, requests / 4 + parallel, parallel).await?;
