@@ -35,6 +35,14 @@ impl Disk {
         Self { since: Instant::now(), wary_until: AtomicU64::new(0) }
     }
 
+    /// One that does not keep up, for the next hour.
+    #[cfg(test)]
+    pub(super) fn busy() -> Self {
+        let disk = Self::new();
+        disk.took(disk.since, disk.since + Duration::from_hours(1));
+        disk
+    }
+
     /// Does it, here or on a thread that may block.
     pub(super) async fn run<T: Send + 'static>(
         &self,

@@ -2,9 +2,9 @@
 //!
 //! # Layout
 //! `ast_01jd...k7` lies at `k7/ast_01jd...k7`: the end of an id is random, its beginning is time, so
-//! folders stay small and evenly filled. A file appears under its name only when it is whole; what
-//! is being written has a `#` in its name and is cleared away by [`Store::sweep`] if its writer was
-//! killed.
+//! folders stay small and evenly filled. A small file is written in one go; a larger one appears under its
+//! name only when it is whole: what is being written has a `#` in its name. [`Store::sweep`] clears away
+//! what a writer that was killed has left of either.
 
 mod draft;
 mod hot;

@@ -100,3 +100,35 @@ impl Way {
 fn failed(error: impl std::fmt::Display) -> SinkError {
     SinkError::Storage(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    /// One thread that may wait, so that what was handed to it before has been done when it answers.
+    #[test]
+    fn a_disk_that_does_not_keep_up_is_waited_for_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("k7").join("ast_k7");
+        let way = || Way::File { disk: Arc::new(Disk::busy()), place: place.clone(), draft: None };
+        let pieces = || vec![Bytes::from("some"), Bytes::from("thing")];
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build();
+        runtime.unwrap().block_on(async {
+            let mut given_up = way();
+            assert!(given_up.write(pieces()).now_or_never().is_none(), "it is waited for");
+            tokio::task::spawn_blocking(|| ()).await.unwrap();
+            let left = std::fs::read_dir(folder.path().join("k7")).unwrap().count();
+            assert_eq!(left, 0, "what nobody waits for any more leaves nothing");
+            let mut whole = way();
+            for _ in 0..2 {
+                whole.write(pieces()).await.unwrap();
+            }
+            whole.keep(pieces()).await.unwrap();
+            assert_eq!(std::fs::read(&place).unwrap(), b"something".repeat(3));
+            way().keep(pieces()).await.unwrap();
+            assert_eq!(std::fs::read(&place).unwrap(), b"something");
+        });
+    }
+}
