@@ -43,6 +43,11 @@ impl Disk {
         disk
     }
 
+    /// Whether what is done now is done on a thread that may block.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.keeps_up(Instant::now())
+    }
+
     /// Does it, here or on a thread that may block.
     pub(super) async fn run<T: Send + 'static>(
         &self,

@@ -14,6 +14,8 @@ use super::{
 /// What is written to a file at least: below it bytes are gathered, so that a vendor which sends them in crumbs
 /// costs no write for each.
 const MOUTHFUL: usize = 32 * 1024;
+/// The same where another thread writes: each hand-over costs two changes of thread.
+const HANDFUL: usize = 256 * 1024;
 
 /// How a blob is kept.
 pub(super) enum Way {
@@ -38,10 +40,11 @@ impl Way {
     }
 
     /// So many bytes wait for more of them.
-    pub(super) const fn waits_for(&self) -> usize {
+    pub(super) fn waits_for(&self) -> usize {
         match self {
             Self::File { draft: None, .. } => INLINE_MAX,
-            Self::File { draft: Some(_), .. } => MOUTHFUL,
+            Self::File { disk, .. } if disk.is_busy() => HANDFUL,
+            Self::File { .. } => MOUTHFUL,
             Self::Object { part, .. } => *part,
         }
     }
@@ -124,6 +127,7 @@ mod tests {
             let mut whole = way();
             for _ in 0..2 {
                 whole.write(pieces()).await.unwrap();
+                assert_eq!(whole.waits_for(), HANDFUL);
             }
             whole.keep(pieces()).await.unwrap();
             assert_eq!(std::fs::read(&place).unwrap(), b"something".repeat(3));
