@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// An amount in micro-US-dollars (`1_000_000` is one dollar). May be negative in a ledger.
 ///
 /// Arithmetic saturates: at nine trillion dollars there are other problems than a wrapped sum.
-/// Outside it is a decimal string with six places: `"0.026700"`.
+/// Outside it is a decimal string with six places, `"0.026700"`; in a form that no human reads the number of
+/// micro-dollars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct MicroUsd(i64);
 
@@ -96,6 +97,9 @@ impl fmt::Display for MicroUsd {
 
 impl Serialize for MicroUsd {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            return serializer.serialize_i64(self.0);
+        }
         serializer.collect_str(self)
     }
 }
@@ -103,6 +107,9 @@ impl Serialize for MicroUsd {
 impl<'de> Deserialize<'de> for MicroUsd {
     /// Takes a decimal string or a JSON number: vendors send both.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return i64::deserialize(deserializer).map(Self);
+        }
         deserializer.deserialize_any(Amount)
     }
 }

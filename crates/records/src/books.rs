@@ -1,6 +1,7 @@
 //! The books: what vendors charged and whom, what is held until they do, and what was saved.
 
 use provider::{MicroUsd, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// One side of a booking. The sides of a transaction add up to zero.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub struct LedgerFilter {
 }
 
 /// Which purse of an account a charge came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Purse {
     /// Money or credits, by the piece.
     #[default]
@@ -59,7 +60,7 @@ pub enum Purse {
 
 /// What is held for a generation from its acceptance until its attempts hold it: the worst price of what
 /// has not begun. It is gone with the generation.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Reserve {
     /// How much.
     pub amount: MicroUsd,
@@ -68,7 +69,7 @@ pub struct Reserve {
 }
 
 /// A hard budget at this moment: what is charged in the span and what is held may not pass the limit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// The span.
     pub span: Span,
@@ -79,7 +80,7 @@ pub struct Check {
 }
 
 /// What a team or key is charged between two moments.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Span {
     /// `team_...` or `key_...`.
     pub owner: String,
@@ -114,7 +115,7 @@ pub struct Short {
 }
 
 /// Why something was cheaper than what would have been paid without us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SavingReason {
     /// It was there already.
     Cache,
@@ -139,7 +140,7 @@ impl SavingReason {
 }
 
 /// What a generation saved against the price of the next best vendor.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Saving {
     /// The generation; it saves once for a reason.
     pub generation: String,

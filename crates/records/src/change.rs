@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use provider::{Adjustments, Kind, MicroUsd, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Asset, AuditEntry, CacheResult, Check, DeliveryTried, DriftEntry, Failure, Idempotency, Key,
@@ -11,48 +12,69 @@ use crate::{
 };
 
 /// One change of the records.
-#[derive(Debug, Clone)]
+///
+/// Those that every generation consists of can be written down as they are (and read again by a newer binary:
+/// their parts are found by name, so that a new field needs a default and a renamed one its old name as an
+/// alias). The others (`skip`) cannot.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Change {
     /// The value under a name, where there is none yet; otherwise nothing.
+    #[serde(skip)]
     Setting { name: String, value: String },
     /// What was learned, under a name; it takes the place of what was there.
+    #[serde(skip)]
     Document { name: String, body: String },
     /// A new team.
+    #[serde(skip)]
     Team(Team),
     /// A team's name, models and rules are these from now on.
+    #[serde(skip)]
     UpdateTeam(Team),
     /// A team may work no longer.
+    #[serde(skip)]
     RevokeTeam(String, Timestamp),
     /// The words of a team that may work no longer are gone: its name, its keys' and operators' names, its
     /// keys' metadata, its webhook secret, its idempotency keys, its generations (as by [`Change::Erase`]), its webhook deliveries; its assets
     /// expire now, and its keys and operators are revoked. The books keep the money. Fails with [`Error::Stale`](crate::Error::Stale) where the
     /// team is not revoked.
+    #[serde(skip)]
     EraseTeam(String, Timestamp),
     /// A new key, by its hash.
+    #[serde(skip)]
     Key(Key, KeyHash),
     /// A key's name, scopes, models, rules, networks, metadata and end are these from now on.
+    #[serde(skip)]
     UpdateKey(Key),
     /// A key has another text from now on; the old one is good until `old_until`.
+    #[serde(skip)]
     RotateKey { id: String, hash: KeyHash, prefix: String, old_until: Timestamp },
     /// A key was used; only told about once a minute.
     KeyUsed(String, Timestamp),
     /// A key is refused from now on, its old text too.
+    #[serde(skip)]
     RevokeKey(String, Timestamp),
     /// A new operator, by the hash of their key.
+    #[serde(skip)]
     User(User, KeyHash),
     /// An operator's key has another text from now on; the old one is refused at once.
+    #[serde(skip)]
     RotateUser { id: String, hash: KeyHash, prefix: String },
     /// An operator's key was used; only told about once a minute.
     UserUsed(String, Timestamp),
     /// An operator's key is refused from now on.
+    #[serde(skip)]
     RevokeUser(String, Timestamp),
     /// Who changed what; append-only.
+    #[serde(skip)]
     Audit(Box<AuditEntry>),
     /// What is known of an account that was changed at run time; it takes the place of what was there.
+    #[serde(skip)]
     Account(Box<StoredAccount>),
     /// A sealed text is sealed anew.
+    #[serde(skip)]
     Reseal(SealedPlace, String),
     /// A setting is gone: its value has a place of its own now.
+    #[serde(skip)]
     DropSetting(String),
 
     /// A generation is accepted. Fails with [`Error::Used`](crate::Error::Used) where its idempotency
@@ -90,11 +112,14 @@ pub enum Change {
     Book(Box<Booking>),
     /// Of an attempt's booked charge so much was none, by the vendor's later word: a new entry takes it
     /// back.
+    #[serde(skip)]
     Correct { attempt: String, amount: MicroUsd, at: Timestamp },
     /// An attempt's certain charge paid for nothing that could be kept: the team bears it no longer, by
     /// a new entry against `loss`. Once for an attempt; without a charge nothing.
+    #[serde(skip)]
     Lose { attempt: String, at: Timestamp },
     /// The vendor charged more or less than is booked, for no generation that is known.
+    #[serde(skip)]
     Drift(Box<DriftEntry>),
     /// A generation was cheaper than it would have been.
     Save(Box<Saving>),
@@ -110,29 +135,37 @@ pub enum Change {
     EndGeneration(Box<EndGeneration>),
     /// Outputs that came after the generation was final; they are added to those it has, its status
     /// stays. An erased generation takes none.
+    #[serde(skip)]
     LateOutputs { generation: String, outputs: Vec<OutputRecord> },
     /// The generation's words and outputs are gone, and what still comes of them is not kept; the
     /// books keep the money.
+    #[serde(skip)]
     Erase { generation: String },
     /// An asset is gone.
+    #[serde(skip)]
     DropAsset(String),
     /// Something is to be told by webhook; nothing of an erased generation.
     Delivery(Box<NewDelivery>),
     /// A try of it is over.
     DeliveryTried(Box<DeliveryTried>),
     /// It shall be tried once more, now.
+    #[serde(skip)]
     Redeliver { delivery: String, at: Timestamp },
     /// A team's webhook secret, sealed; where it has one already only with `replace`.
+    #[serde(skip)]
     WebhookSecret { team: String, sealed: String, replace: bool },
     /// The process lives, and may be believed to until then.
     Heartbeat { worker: String, until: Timestamp },
     /// A dead process's open generations are another's from now on. Fails with
     /// [`Error::Stale`](crate::Error::Stale) where it lives, or another one was first.
+    #[serde(skip)]
     TakeOver { from: String, to: String, now: Timestamp },
     /// Every open generation is this process's: for one that is certainly alone.
+    #[serde(skip)]
     TakeAll { to: String },
     /// What is known of an account's credential. None sealed keeps the one that is stored, if it comes
     /// from the same configured one.
+    #[serde(skip)]
     Credential(Box<StoredCredential>),
     /// An attempt took units of its account's allowance.
     TakeUnits(Box<Units>),
@@ -142,19 +175,23 @@ pub enum Change {
     Call { account: String, at: Timestamp },
     /// Calls, idempotency keys, holds, tallies and old texts of keys from before this are of no use any
     /// more.
+    #[serde(skip)]
     Prune(Timestamp),
     /// The words of final generations that were made before this are gone (the request, metadata, texts,
     /// errors' and attempts' words); the generations stay. At most `limit` of them.
+    #[serde(skip)]
     ForgetWords { before: Timestamp, limit: u32 },
     /// Final generations that were made before this are gone, with their attempts, units and
     /// deliveries; the books and the savings stay. At most `limit` of them.
+    #[serde(skip)]
     ForgetGenerations { before: Timestamp, limit: u32 },
     /// What was changed before this is forgotten.
+    #[serde(skip)]
     ForgetAudit { before: Timestamp },
 }
 
 /// A generation as it is accepted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NewGeneration {
     /// `gen_...`
     pub id: String,
@@ -191,7 +228,7 @@ pub struct NewGeneration {
 }
 
 /// A generation that is answered with what another one made: its beginning and its end in one.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Answer {
     /// As it is accepted; nothing is reserved for it.
     pub new: NewGeneration,
@@ -200,7 +237,7 @@ pub struct Answer {
 }
 
 /// An asset whose bytes are another one's; all that is known of them is taken over.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Share {
     /// `ast_...`
     pub id: String,
@@ -217,7 +254,7 @@ pub struct Share {
 }
 
 /// A generation that pays for itself, though it was accepted as one that would not.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TakeOn {
     /// The generation.
     pub generation: String,
@@ -234,7 +271,7 @@ pub struct TakeOn {
 }
 
 /// An attempt as it is about to be sent.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NewAttempt {
     /// `att_...`
     pub id: String,
@@ -265,7 +302,7 @@ pub struct NewAttempt {
 }
 
 /// A charge, as the vendor said it or, where `uncertain`, at its ceiling.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Booking {
     /// The attempt.
     pub attempt: String,
@@ -284,7 +321,7 @@ pub struct Booking {
 }
 
 /// The end of an attempt.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EndAttempt {
     /// The attempt.
     pub attempt: String,
@@ -299,7 +336,7 @@ pub struct EndAttempt {
 }
 
 /// The end of a generation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EndGeneration {
     /// The generation.
     pub id: String,

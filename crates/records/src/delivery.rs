@@ -1,9 +1,10 @@
 //! What a team asked to be told by webhook, and how the telling went.
 
 use provider::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// Where a delivery stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum DeliveryState {
     /// It waits for a try, its first or a later one.
     Pending,
@@ -57,7 +58,7 @@ pub struct Delivery {
 }
 
 /// A delivery as it is asked for: pending, due at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewDelivery {
     /// `dlv_...`
     pub id: String,
@@ -74,7 +75,7 @@ pub struct NewDelivery {
 }
 
 /// How a try went.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryTried {
     /// The delivery.
     pub delivery: String,

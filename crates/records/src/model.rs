@@ -164,7 +164,7 @@ impl AttemptState {
 }
 
 /// When an answer was lost, and whether the vendor had certainly ended its work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
     /// By our clock.
     pub at: Timestamp,
@@ -362,7 +362,7 @@ pub struct Unfinished {
 }
 
 /// What an idempotency key stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Idempotency {
     /// The key as the caller gave it.
     pub key: String,
@@ -379,7 +379,7 @@ pub fn shadow_id(generation: &str) -> String {
 }
 
 /// An asset: a name and its facts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asset {
     /// `ast_...`
     pub id: String,

@@ -21,7 +21,7 @@ mod money;
 mod people;
 mod reports;
 mod retention;
-mod samples;
+pub(crate) mod samples;
 mod schedules;
 mod states;
 mod units;

@@ -1,9 +1,10 @@
 //! Units of prepaid allowances, as attempts took them.
 
 use provider::{Kind, MicroUsd, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// What an attempt took of its account's allowance; written with the attempt, before it is sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Units {
     /// The attempt.
     pub attempt: String,
@@ -24,7 +25,7 @@ pub struct Units {
 }
 
 /// What became of an attempt's units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum UnitsState {
     /// The attempt is under way.
     Open,

@@ -173,8 +173,8 @@ fn warnings(
     Ok(if any { vec![other.to_owned()] } else { Vec::new() })
 }
 
-/// Gives the former database another name. Its log goes with it: left beside the new database, it would be
-/// taken for that one's.
+/// Gives the former database another name. Its log goes with it, for left beside the new database it would be
+/// taken for that one's, and so does what is noted and not in it yet.
 fn set_aside(storage: &Storage, key_file: Option<&Path>) -> Result<Option<PathBuf>, BackupError> {
     let aside = beside(&storage.database, ".before-restore");
     let moved = |from: &Path, to: &Path| match std::fs::rename(from, to) {
@@ -184,6 +184,7 @@ fn set_aside(storage: &Storage, key_file: Option<&Path>) -> Result<Option<PathBu
     };
     let mut any = moved(&storage.database, &aside)?;
     any |= moved(&beside(&storage.database, "-wal"), &beside(&aside, "-wal"))?;
+    moved(&beside(&storage.database, "-changes"), &beside(&aside, "-changes"))?;
     let index = beside(&storage.database, "-shm");
     match std::fs::remove_file(&index) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -142,3 +142,19 @@ async fn another_key_is_not_lost_to_the_one_in_a_backup() {
     let kept = folder::read_key(&aside).unwrap().unwrap();
     assert_eq!(kept.expose_secret(), other.expose_secret());
 }
+
+/// Left beside the restored database it would be somebody else's; the former one is not whole without it.
+#[tokio::test]
+async fn what_is_noted_goes_aside_with_its_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b, target) = places(folder.path());
+    filled(&a, &[]).await;
+    saved(&a, &target).await;
+    filled(&b, &[]).await;
+    let noted = folder::beside(&b.database, "-changes");
+    std::fs::write(&noted, "noted").unwrap();
+    restore(&b, &target, true, |_| ()).await.unwrap();
+    let aside = folder::beside(&b.database, ".before-restore-changes");
+    assert_eq!(std::fs::read_to_string(aside).unwrap(), "noted");
+    assert!(!noted.exists());
+}

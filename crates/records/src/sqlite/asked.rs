@@ -15,61 +15,61 @@ use crate::{
 #[async_trait::async_trait]
 impl People for Sqlite {
     async fn teams(&self, page: Page) -> Result<Vec<Team>> {
-        self.readers.list(move |conn| lists::teams(conn, &page)).await
+        self.list(move |conn| lists::teams(conn, &page)).await
     }
 
     async fn team(&self, id: &str) -> Result<Option<Team>> {
         let id = id.to_owned();
-        self.readers.point(move |conn| people::team(conn, &id)).await
+        self.point(move |conn| people::team(conn, &id)).await
     }
 
     async fn keys(&self, filter: KeyFilter, page: Page) -> Result<Vec<Key>> {
-        self.readers.list(move |conn| lists::keys(conn, &filter, &page)).await
+        self.list(move |conn| lists::keys(conn, &filter, &page)).await
     }
 
     async fn key(&self, id: &str) -> Result<Option<Key>> {
         let id = id.to_owned();
-        self.readers.point(move |conn| people::key(conn, &id)).await
+        self.point(move |conn| people::key(conn, &id)).await
     }
 
     async fn key_by_hash(&self, hash: &KeyHash, now: Timestamp) -> Result<Option<(Key, Team)>> {
         let hash = *hash;
-        self.readers.point(move |conn| people::key_by_hash(conn, &hash, now)).await
+        self.point(move |conn| people::key_by_hash(conn, &hash, now)).await
     }
 
     async fn users(&self, page: Page) -> Result<Vec<User>> {
-        self.readers.list(move |conn| users::list(conn, &page)).await
+        self.list(move |conn| users::list(conn, &page)).await
     }
 
     async fn user(&self, id: &str) -> Result<Option<User>> {
         let id = id.to_owned();
-        self.readers.point(move |conn| users::find(conn, &id)).await
+        self.point(move |conn| users::find(conn, &id)).await
     }
 
     async fn user_by_hash(&self, hash: &KeyHash) -> Result<Option<User>> {
         let hash = *hash;
-        self.readers.point(move |conn| users::by_hash(conn, &hash)).await
+        self.point(move |conn| users::by_hash(conn, &hash)).await
     }
 
     async fn audit(&self, filter: AuditFilter, page: Page) -> Result<Vec<AuditEntry>> {
-        self.readers.list(move |conn| audit::list(conn, &filter, &page)).await
+        self.list(move |conn| audit::list(conn, &filter, &page)).await
     }
 
     async fn accounts(&self) -> Result<Vec<StoredAccount>> {
-        self.readers.point(accounts::list).await
+        self.point(accounts::list).await
     }
 
     async fn credentials(&self) -> Result<Vec<StoredCredential>> {
-        self.readers.point(credentials::list).await
+        self.point(credentials::list).await
     }
 
     async fn webhook_secret(&self, team: &str) -> Result<Option<String>> {
         let team = team.to_owned();
-        self.readers.point(move |conn| deliveries::secret(conn, &team)).await
+        self.point(move |conn| deliveries::secret(conn, &team)).await
     }
 
     async fn sealed(&self) -> Result<Vec<(SealedPlace, String)>> {
-        self.readers.list(sealed::list).await
+        self.list(sealed::list).await
     }
 }
 
@@ -77,11 +77,11 @@ impl People for Sqlite {
 impl Books for Sqlite {
     async fn held(&self, team: &str) -> Result<MicroUsd> {
         let team = team.to_owned();
-        self.readers.point(move |conn| books::held(conn, &team)).await
+        self.point(move |conn| books::held(conn, &team)).await
     }
 
     async fn standings(&self, spans: Vec<Span>) -> Result<Vec<Standing>> {
-        self.readers.point(move |conn| budgets::standings(conn, &spans)).await
+        self.point(move |conn| budgets::standings(conn, &spans)).await
     }
 
     async fn usage(
@@ -92,15 +92,15 @@ impl Books for Sqlite {
         to: Timestamp,
     ) -> Result<Usage> {
         let (team, key) = (team.to_owned(), key.map(str::to_owned));
-        self.readers.list(move |conn| reports::usage(conn, &team, key.as_deref(), from, to)).await
+        self.list(move |conn| reports::usage(conn, &team, key.as_deref(), from, to)).await
     }
 
     async fn spend(&self, by: Vec<Dimension>, filter: LedgerFilter) -> Result<Vec<SpendRow>> {
-        self.readers.list(move |conn| reports::spend(conn, &by, &filter)).await
+        self.list(move |conn| reports::spend(conn, &by, &filter)).await
     }
 
     async fn ledger(&self, filter: LedgerFilter, page: Page) -> Result<Vec<LedgerEntry>> {
-        self.readers.list(move |conn| books::ledger(conn, &filter, &page)).await
+        self.list(move |conn| books::ledger(conn, &filter, &page)).await
     }
 
     async fn claims(
@@ -111,7 +111,7 @@ impl Books for Sqlite {
         to: Timestamp,
     ) -> Result<Vec<Claimed>> {
         let (provider, account) = (provider.to_owned(), account.to_owned());
-        self.readers.list(move |conn| claims::claims(conn, &provider, &account, from, to)).await
+        self.list(move |conn| claims::claims(conn, &provider, &account, from, to)).await
     }
 
     async fn drifts(
@@ -121,10 +121,10 @@ impl Books for Sqlite {
         from: Timestamp,
     ) -> Result<Vec<DriftEntry>> {
         let (provider, account) = (provider.to_owned(), account.to_owned());
-        self.readers.list(move |conn| claims::drifts(conn, &provider, &account, from)).await
+        self.list(move |conn| claims::drifts(conn, &provider, &account, from)).await
     }
 
     async fn verify(&self) -> Result<Vec<Finding>> {
-        self.readers.list(verify::verify).await
+        self.list(verify::verify).await
     }
 }

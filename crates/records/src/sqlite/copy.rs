@@ -13,7 +13,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{schema, sealed, stored::all};
+use super::{journal, schema, sealed, stored::all};
 use crate::{Error, Result, SealedPlace};
 
 /// What a copy holds, in rows.
@@ -62,6 +62,11 @@ pub fn copy_to(from: &Path, to: &Path) -> Result<()> {
     // SQLite writes into an empty file as into none, and leaves its mode alone.
     options.open(to).map(drop).map_err(cannot)?;
     conn.execute("VACUUM INTO ?1", [path])?;
+    let copy = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    if schema::current(schema::version(&copy)?).is_ok() {
+        journal::carry_over(from, &copy)?;
+    }
+    drop(copy);
     File::open(to).and_then(|file| file.sync_all()).map_err(cannot)
 }
 

@@ -1,11 +1,11 @@
 //! The records in one `SQLite` file: the default, for one machine.
 //!
 //! # One writer, few readers
-//! `SQLite` lets one connection write at a time. Instead of many that wait for each other's locks,
-//! one thread owns the writing connection and takes lists of changes from a queue (`writer`). What
-//! queued up while it committed goes into the next commit together, so that under load the price of
-//! a commit is shared, and alone nobody waits for company. Readers never wait for it (WAL): they see
-//! the last commit.
+//! `SQLite` lets one connection write at a time. Instead of many that wait for each other's locks there is one,
+//! whose lists of changes are made one after the other (`writer`). Where a commit waits for the disk, what queued
+//! up meanwhile goes into the next one together; where none does, a list is noted in a file beside the
+//! database and committed a little later with others (`journal`, `commit`). Readers never wait for a writer (WAL):
+//! they see the last commit, and what is noted is committed before they look.
 //!
 //! # Short and long reads
 //! A point read is a few descents through pages that are in memory: some ten microseconds, as much
@@ -21,12 +21,14 @@ mod audit;
 mod books;
 mod budgets;
 mod claims;
+mod commit;
 mod copy;
 mod credentials;
 mod decisions;
 mod deliveries;
 mod generations;
 mod history;
+mod journal;
 mod lists;
 mod people;
 mod readers;
@@ -52,7 +54,7 @@ pub use self::{
     copy::{Contents, NamedAsset, Snapshot, copy_to},
     history::{History, PastAttempt, PastRequest},
 };
-use self::{readers::Readers, writer::Writer};
+use self::{journal::Journal, readers::Readers, writer::Writer};
 use crate::{
     Accepted, Asset, Change, Decided, Delivery, Demanded, Error, Generation, Idempotency,
     Judgement, Page, Records, Result, Unfinished, Unheard, Units,
@@ -84,8 +86,30 @@ impl Sqlite {
     /// Where the file cannot be opened, is no database, or is of a newer version than this binary.
     pub fn open(path: &Path, durability: Durability) -> Result<Self> {
         let writing = schema::open(path, durability)?;
+        let journal = Journal::open(path, &writing)?;
         let readers = Arc::new(Readers::open(path)?);
-        Ok(Self { readers, writer: Writer::start(writing, durability == Durability::Process)? })
+        let writer = Writer::start(writing, journal, durability == Durability::Full)?;
+        Ok(Self { readers, writer })
+    }
+
+    /// Reads a row or few by key: everything that was answered is seen.
+    async fn point<T, F>(&self, read: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        self.writer.settle().await?;
+        self.readers.point(read).await
+    }
+
+    /// Reads what may take long.
+    async fn list<T, F>(&self, read: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        self.writer.settle().await?;
+        self.readers.list(read).await
     }
 }
 
@@ -180,7 +204,7 @@ impl Records for Sqlite {
 
     async fn document(&self, name: &str) -> Result<Option<String>> {
         let name = name.to_owned();
-        self.readers.point(move |conn| people::find_document(conn, &name)).await
+        self.point(move |conn| people::find_document(conn, &name)).await
     }
 
     async fn setting(&self, name: &str, value: String) -> Result<String> {
@@ -192,12 +216,12 @@ impl Records for Sqlite {
 
     async fn find_setting(&self, name: &str) -> Result<Option<String>> {
         let name = name.to_owned();
-        self.readers.point(move |conn| people::setting(conn, &name)).await
+        self.point(move |conn| people::setting(conn, &name)).await
     }
 
     async fn generation(&self, team: &str, id: &str) -> Result<Option<Generation>> {
         let (team, id) = (team.to_owned(), id.to_owned());
-        self.readers.point(move |conn| generations::find(conn, &team, &id)).await
+        self.point(move |conn| generations::find(conn, &team, &id)).await
     }
 
     async fn generations(
@@ -207,66 +231,66 @@ impl Records for Sqlite {
         page: Page,
     ) -> Result<Vec<Generation>> {
         let team = team.to_owned();
-        self.readers.list(move |conn| lists::generations(conn, &team, kind, &page)).await
+        self.list(move |conn| lists::generations(conn, &team, kind, &page)).await
     }
 
     async fn unfinished(&self) -> Result<Vec<Unfinished>> {
-        self.readers.list(lists::unfinished).await
+        self.list(lists::unfinished).await
     }
 
     async fn accepted_since(&self, since: Timestamp) -> Result<Vec<Accepted>> {
-        self.readers.list(move |conn| lists::accepted_since(conn, since)).await
+        self.list(move |conn| lists::accepted_since(conn, since)).await
     }
 
     async fn decision(&self, team: &str, generation: &str) -> Result<Option<String>> {
         let (team, generation) = (team.to_owned(), generation.to_owned());
-        self.readers.point(move |conn| decisions::find(conn, &team, &generation)).await
+        self.point(move |conn| decisions::find(conn, &team, &generation)).await
     }
 
     async fn decisions(&self, limit: u32) -> Result<Vec<Decided>> {
-        self.readers.list(move |conn| decisions::newest(conn, limit)).await
+        self.list(move |conn| decisions::newest(conn, limit)).await
     }
 
     async fn demand(&self, since: Timestamp) -> Result<Vec<Demanded>> {
-        self.readers.list(move |conn| decisions::demand(conn, since)).await
+        self.list(move |conn| decisions::demand(conn, since)).await
     }
 
     async fn idempotent(&self, team: &str, key: &str) -> Result<Option<Idempotency>> {
         let (team, key) = (team.to_owned(), key.to_owned());
-        self.readers.point(move |conn| generations::idempotent(conn, &team, &key)).await
+        self.point(move |conn| generations::idempotent(conn, &team, &key)).await
     }
 
     async fn asset(&self, id: &str) -> Result<Option<Asset>> {
         let id = id.to_owned();
-        self.readers.point(move |conn| assets::find(conn, &id)).await
+        self.point(move |conn| assets::find(conn, &id)).await
     }
 
     async fn expired_assets(&self, now: Timestamp, limit: u32) -> Result<Vec<(String, String)>> {
-        self.readers.list(move |conn| assets::expired(conn, now, limit)).await
+        self.list(move |conn| assets::expired(conn, now, limit)).await
     }
 
     async fn unknown_assets(&self, ids: Vec<String>) -> Result<Vec<String>> {
-        self.readers.list(move |conn| assets::unknown(conn, ids)).await
+        self.list(move |conn| assets::unknown(conn, ids)).await
     }
 
     async fn calls_since(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>> {
-        self.readers.list(move |conn| lists::calls_since(conn, since)).await
+        self.list(move |conn| lists::calls_since(conn, since)).await
     }
 
     async fn unheard_since(&self, since: Timestamp) -> Result<Vec<Unheard>> {
-        self.readers.list(move |conn| lists::unheard_since(conn, since)).await
+        self.list(move |conn| lists::unheard_since(conn, since)).await
     }
 
     async fn dead_workers(&self, now: Timestamp) -> Result<Vec<String>> {
-        self.readers.point(move |conn| workers::dead(conn, now)).await
+        self.point(move |conn| workers::dead(conn, now)).await
     }
 
     async fn units_since(&self, since: Timestamp) -> Result<Vec<Units>> {
-        self.readers.list(move |conn| units::since(conn, since)).await
+        self.list(move |conn| units::since(conn, since)).await
     }
 
     async fn judged_since(&self, since: Timestamp) -> Result<Vec<Judgement>> {
-        self.readers.list(move |conn| units::judged(conn, since)).await
+        self.list(move |conn| units::judged(conn, since)).await
     }
 
     async fn due_deliveries(
@@ -275,16 +299,16 @@ impl Records for Sqlite {
         except: Vec<String>,
         limit: u32,
     ) -> Result<Vec<Delivery>> {
-        self.readers.list(move |conn| deliveries::due(conn, now, &except, limit)).await
+        self.list(move |conn| deliveries::due(conn, now, &except, limit)).await
     }
 
     async fn next_delivery(&self, now: Timestamp) -> Result<Option<Timestamp>> {
-        self.readers.point(move |conn| deliveries::next(conn, now)).await
+        self.point(move |conn| deliveries::next(conn, now)).await
     }
 
     async fn delivery(&self, id: &str) -> Result<Option<Delivery>> {
         let id = id.to_owned();
-        self.readers.point(move |conn| deliveries::find(conn, &id)).await
+        self.point(move |conn| deliveries::find(conn, &id)).await
     }
 
     async fn deliveries(
@@ -297,6 +321,6 @@ impl Records for Sqlite {
         let read = move |conn: &Connection| {
             deliveries::list(conn, team.as_deref(), generation.as_deref(), &page)
         };
-        self.readers.list(read).await
+        self.list(read).await
     }
 }

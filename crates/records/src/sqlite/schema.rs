@@ -13,7 +13,7 @@ use crate::{Error, Result};
 
 /// Every step of the schema, oldest first. A step that was released is never edited: the file's
 /// version is the number of steps that it has taken.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_webhooks.sql"),
     include_str!("migrations/0003_units.sql"),
@@ -24,6 +24,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0008_cache.sql"),
     include_str!("migrations/0009_lean.sql"),
     include_str!("migrations/0010_decided.sql"),
+    include_str!("migrations/0011_changes.sql"),
 ];
 
 /// Statements kept prepared; there are fewer than this in the whole backend.

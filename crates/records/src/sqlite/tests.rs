@@ -12,8 +12,10 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{
-    Durability, Sqlite, make, schema,
-    writer::{Job, Writer, commit},
+    Durability, Sqlite,
+    commit::{Committer, Job},
+    make, schema,
+    writer::Writer,
 };
 use crate::{
     Books, CacheResult, Change, EndAttempt, EndGeneration, Error, Failure, NewAttempt,
@@ -31,6 +33,23 @@ fn again(folder: &TempDir) -> Arc<dyn Records> {
 }
 
 crate::records_suite!(fresh, again);
+
+/// Processes that are killed leave what is noted to the next.
+#[test]
+fn random_schedules_with_kills() {
+    async fn fresh() -> (Arc<dyn Records>, TempDir) {
+        let (mut sqlite, folder, _) = open();
+        sqlite.writer.dies = true;
+        (Arc::new(sqlite), folder)
+    }
+    fn again(folder: &TempDir) -> Arc<dyn Records> {
+        let path = folder.path().join("deep/atelier.db");
+        let mut sqlite = Sqlite::open(&path, Durability::Process).unwrap();
+        sqlite.writer.dies = true;
+        Arc::new(sqlite)
+    }
+    crate::suite::random_schedules(fresh, again);
+}
 
 fn open() -> (Sqlite, TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -75,7 +94,7 @@ async fn calls(path: &Path) -> usize {
 /// The files of a database as a killed process leaves them.
 fn as_killed(path: &Path, to: &Path) -> PathBuf {
     let file = path.file_name().unwrap().to_str().unwrap();
-    for end in ["", "-wal"] {
+    for end in ["", "-wal", "-changes"] {
         let name = format!("{file}{end}");
         fs::copy(path.with_file_name(&name), to.join(&name)).unwrap();
     }
@@ -178,7 +197,7 @@ async fn the_files_are_their_owners_only() {
     use std::os::unix::fs::PermissionsExt;
     let (sqlite, _folder, path) = open();
     sqlite.apply(vec![call(1)]).await.unwrap();
-    for name in ["atelier.db", "atelier.db-wal", "atelier.db-shm"] {
+    for name in ["atelier.db", "atelier.db-wal", "atelier.db-shm", "atelier.db-changes"] {
         let mode = fs::metadata(path.with_file_name(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
@@ -280,7 +299,8 @@ fn pruning_frees_a_hold_that_nobody_owns() {
 }
 
 fn jobs(lists: Vec<Vec<Change>>) -> Vec<Job> {
-    lists.into_iter().map(|changes| Job { changes, answer: None }).collect()
+    let job = |changes| Job { changes, record: None, answer: None };
+    lists.into_iter().map(job).collect()
 }
 
 /// Each list of a batch by how it ended.
@@ -293,8 +313,9 @@ fn in_one_commit_a_bad_list_leaves_nothing_and_spoils_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("atelier.db");
     let conn = schema::open(&path, Durability::Process).unwrap();
-    let rows = || conn.query_row("SELECT count(*) FROM calls", [], |row| row.get::<_, i64>(0));
-    for (careful, there) in [(false, 3), (true, 6)] {
+    let mut committer = Committer::new(conn, None, false);
+    // The second time it expects it, and has savepoints.
+    for there in [3, 6] {
         let lists = vec![
             vec![bad()],
             vec![call(1), call(2)],
@@ -302,32 +323,38 @@ fn in_one_commit_a_bad_list_leaves_nothing_and_spoils_nothing() {
             vec![call(5)],
             vec![call(6), bad(), call(7)],
         ];
-        let results = commit(&conn, &jobs(lists), careful).unwrap();
+        let results = committer.make(&mut jobs(lists)).unwrap();
         assert_eq!(told(&results), [false, true, false, true, false]);
-        assert_eq!(rows().unwrap(), there);
+        assert_eq!(rows(&committer), there);
         // Alone there is no savepoint; nothing may stay either.
-        let results = commit(&conn, &jobs(vec![vec![call(8), bad()]]), careful).unwrap();
-        assert_eq!((told(&results), rows().unwrap()), (vec![false], there));
-        assert!(conn.is_autocommit());
+        let results = committer.make(&mut jobs(vec![vec![call(8), bad()]])).unwrap();
+        assert_eq!((told(&results), rows(&committer)), (vec![false], there));
+        assert!(committer.connection().is_autocommit());
     }
+}
+
+/// Calls that are in the transaction.
+fn rows(committer: &Committer) -> i64 {
+    let sql = "SELECT count(*) FROM calls";
+    committer.connection().query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
 #[test]
 fn a_failed_commit_is_every_jobs_answer_and_leaves_the_connection_free() {
     let folder = tempfile::tempdir().unwrap();
     let conn = schema::open(&folder.path().join("atelier.db"), Durability::Process).unwrap();
-    // What is deferred fails where nothing else of ours does: in the commit.
-    conn.execute_batch(
-        "CREATE TABLE late (team TEXT REFERENCES teams (id) DEFERRABLE INITIALLY DEFERRED);
-         CREATE TRIGGER sabotage AFTER INSERT ON calls BEGIN INSERT INTO late VALUES ('x'); END;",
-    )
-    .unwrap();
-    assert!(commit(&conn, &jobs(vec![vec![call(1)], vec![call(2)]]), false).is_err());
-    conn.execute_batch("DROP TRIGGER sabotage").unwrap();
-    assert_eq!(told(&commit(&conn, &jobs(vec![vec![call(3)]]), false).unwrap()), [true]);
-    let rows: i64 = conn.query_row("SELECT count(*) FROM calls", [], |row| row.get(0)).unwrap();
-    assert_eq!(rows, 1);
+    conn.execute_batch(SABOTAGE).unwrap();
+    let mut committer = Committer::new(conn, None, false);
+    assert!(committer.make(&mut jobs(vec![vec![call(1)], vec![call(2)]])).is_err());
+    committer.connection().execute_batch("DROP TRIGGER sabotage").unwrap();
+    assert_eq!(told(&committer.make(&mut jobs(vec![vec![call(3)]])).unwrap()), [true]);
+    assert_eq!(rows(&committer), 1);
 }
+
+/// What is deferred fails where nothing else of ours does: in the commit.
+const SABOTAGE: &str = "
+    CREATE TABLE late (team TEXT REFERENCES teams (id) DEFERRABLE INITIALLY DEFERRED);
+    CREATE TRIGGER sabotage AFTER INSERT ON calls BEGIN INSERT INTO late VALUES ('x'); END;";
 
 #[tokio::test]
 async fn a_full_disk_is_an_answer_every_time_and_loses_nothing() {
@@ -335,7 +362,7 @@ async fn a_full_disk_is_an_answer_every_time_and_loses_nothing() {
     let path = folder.path().join("atelier.db");
     let conn = schema::open(&path, Durability::Process).unwrap();
     conn.pragma_update_and_check(None, "max_page_count", 200, |_| Ok(())).unwrap();
-    let writer = Writer::start(conn, false).unwrap();
+    let writer = Writer::start(conn, None, true).unwrap();
     let (mut kept, mut failed) = (Vec::new(), 0);
     for n in 0..60 {
         let id = format!("gen_{n:02}");
@@ -364,12 +391,12 @@ async fn a_batch_that_the_disk_refuses_fails_whole() {
     let path = folder.path().join("atelier.db");
     let conn = schema::open(&path, Durability::Process).unwrap();
     conn.pragma_update_and_check(None, "max_page_count", 100, |_| Ok(())).unwrap();
+    let mut committer = Committer::new(conn, None, false);
     let huge = vec![accept("gen_1", "x".repeat(2_000_000))];
-    let results = commit(&conn, &jobs(vec![vec![call(1)], huge, vec![call(2)]]), false);
+    let results = committer.make(&mut jobs(vec![vec![call(1)], huge, vec![call(2)]]));
     // Whether the disk's refusal ended the transaction or only the list, what was answered holds.
     let answered = results.as_deref().map_or(0, |each| told(each).iter().filter(|ok| **ok).count());
-    let rows: i64 = conn.query_row("SELECT count(*) FROM calls", [], |row| row.get(0)).unwrap();
-    assert_eq!(usize::try_from(rows).unwrap(), answered);
-    assert!(conn.is_autocommit());
-    assert_eq!(told(&commit(&conn, &jobs(vec![vec![call(3)]]), false).unwrap()), [true]);
+    assert_eq!(usize::try_from(rows(&committer)).unwrap(), answered);
+    assert!(committer.connection().is_autocommit());
+    assert_eq!(told(&committer.make(&mut jobs(vec![vec![call(3)]])).unwrap()), [true]);
 }

@@ -10,13 +10,13 @@ use crate::{
     OutputRecord, Page, Purse, Records, Remote, Reserve, Rules, Scope, Status, Team,
 };
 
-pub(super) const TEAM: &str = "team_1";
+pub(crate) const TEAM: &str = "team_1";
 
-pub(super) fn at(millis: i64) -> Timestamp {
+pub(crate) fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_700_000_000_000 + millis)
 }
 
-pub(super) fn team(id: &str) -> Team {
+pub(crate) fn team(id: &str) -> Team {
     Team {
         id: id.to_owned(),
         name: format!("name of {id}"),
@@ -27,7 +27,7 @@ pub(super) fn team(id: &str) -> Team {
     }
 }
 
-pub(super) fn key(id: &str, team: &str) -> Key {
+pub(crate) fn key(id: &str, team: &str) -> Key {
     Key {
         id: id.to_owned(),
         team: team.to_owned(),
@@ -45,11 +45,11 @@ pub(super) fn key(id: &str, team: &str) -> Key {
     }
 }
 
-pub(super) fn hash(byte: u8) -> KeyHash {
+pub(crate) fn hash(byte: u8) -> KeyHash {
     KeyHash([byte; 32])
 }
 
-pub(super) fn generation(id: &str, team: &str) -> NewGeneration {
+pub(crate) fn generation(id: &str, team: &str) -> NewGeneration {
     NewGeneration {
         id: id.to_owned(),
         team: team.to_owned(),
@@ -70,13 +70,13 @@ pub(super) fn generation(id: &str, team: &str) -> NewGeneration {
     }
 }
 
-pub(super) fn idempotent(id: &str, team: &str, key: &str, body: u8) -> NewGeneration {
+pub(crate) fn idempotent(id: &str, team: &str, key: &str, body: u8) -> NewGeneration {
     let idempotency =
         Idempotency { key: key.to_owned(), body: [body; 32], generation: id.to_owned() };
     NewGeneration { idempotency: Some(idempotency), ..generation(id, team) }
 }
 
-pub(super) fn attempt(id: &str, generation: &str) -> NewAttempt {
+pub(crate) fn attempt(id: &str, generation: &str) -> NewAttempt {
     NewAttempt {
         id: id.to_owned(),
         generation: generation.to_owned(),
@@ -94,7 +94,7 @@ pub(super) fn attempt(id: &str, generation: &str) -> NewAttempt {
     }
 }
 
-pub(super) fn booking(attempt: &str, reference: Option<&str>, micros: i64) -> Booking {
+pub(crate) fn booking(attempt: &str, reference: Option<&str>, micros: i64) -> Booking {
     Booking {
         attempt: attempt.to_owned(),
         reference: reference.map(str::to_owned),
@@ -106,12 +106,12 @@ pub(super) fn booking(attempt: &str, reference: Option<&str>, micros: i64) -> Bo
     }
 }
 
-pub(super) fn remote(location: &str) -> Remote {
+pub(crate) fn remote(location: &str) -> Remote {
     let output = RemoteOutput { location: location.to_owned(), expires_at: Some(at(99)) };
     Remote::from(&output)
 }
 
-pub(super) fn ended(attempt: &str) -> Change {
+pub(crate) fn ended(attempt: &str) -> Change {
     Change::EndAttempt(EndAttempt {
         attempt: attempt.to_owned(),
         outcome: Outcome::Completed,
@@ -121,7 +121,7 @@ pub(super) fn ended(attempt: &str) -> Change {
     })
 }
 
-pub(super) fn end(id: &str, status: Status) -> EndGeneration {
+pub(crate) fn end(id: &str, status: Status) -> EndGeneration {
     let failed = status != Status::Completed;
     EndGeneration {
         id: id.to_owned(),
@@ -139,11 +139,11 @@ pub(super) fn end(id: &str, status: Status) -> EndGeneration {
     }
 }
 
-pub(super) fn ends(id: &str, status: Status) -> Change {
+pub(crate) fn ends(id: &str, status: Status) -> Change {
     Change::EndGeneration(Box::new(end(id, status)))
 }
 
-pub(super) fn output(asset: &str) -> OutputRecord {
+pub(crate) fn output(asset: &str) -> OutputRecord {
     OutputRecord {
         asset: Some(asset.to_owned()),
         text: None,
@@ -157,7 +157,7 @@ pub(super) fn output(asset: &str) -> OutputRecord {
     }
 }
 
-pub(super) fn asset(id: &str, generation: Option<&str>) -> Asset {
+pub(crate) fn asset(id: &str, generation: Option<&str>) -> Asset {
     Asset {
         id: id.to_owned(),
         team: TEAM.to_owned(),
@@ -174,50 +174,50 @@ pub(super) fn asset(id: &str, generation: Option<&str>) -> Asset {
     }
 }
 
-pub(super) fn accepts(new: NewGeneration) -> Change {
+pub(crate) fn accepts(new: NewGeneration) -> Change {
     Change::Accept(Box::new(new))
 }
 
-pub(super) fn attempts(new: NewAttempt) -> Change {
+pub(crate) fn attempts(new: NewAttempt) -> Change {
     Change::Attempt(Box::new(new))
 }
 
-pub(super) fn books(booking: Booking) -> Change {
+pub(crate) fn books(booking: Booking) -> Change {
     Change::Book(Box::new(booking))
 }
 
 /// A running generation of [`TEAM`] with one attempt that was just sent.
-pub(super) async fn begun(records: &Arc<dyn Records>, id: &str, attempt_id: &str) {
+pub(crate) async fn begun(records: &Arc<dyn Records>, id: &str, attempt_id: &str) {
     let changes = vec![accepts(generation(id, TEAM)), attempts(attempt(attempt_id, id))];
     records.apply(changes).await.unwrap();
 }
 
-pub(super) async fn apply(records: &Arc<dyn Records>, change: Change) {
+pub(crate) async fn apply(records: &Arc<dyn Records>, change: Change) {
     records.apply(vec![change]).await.unwrap();
 }
 
 /// Makes a change that must be refused, and returns why.
-pub(super) async fn refused(records: &Arc<dyn Records>, change: Change) -> Error {
+pub(crate) async fn refused(records: &Arc<dyn Records>, change: Change) -> Error {
     records.apply(vec![change]).await.unwrap_err()
 }
 
-pub(super) fn is_stale(error: &Error, what: &str) -> bool {
+pub(crate) fn is_stale(error: &Error, what: &str) -> bool {
     matches!(error, Error::Stale(stale) if stale == what)
 }
 
-pub(super) async fn find(records: &Arc<dyn Records>, id: &str) -> Generation {
+pub(crate) async fn find(records: &Arc<dyn Records>, id: &str) -> Generation {
     records.generation(TEAM, id).await.unwrap().unwrap()
 }
 
-pub(super) async fn ledger(records: &Arc<dyn Records>) -> Vec<LedgerEntry> {
+pub(crate) async fn ledger(records: &Arc<dyn Records>) -> Vec<LedgerEntry> {
     records.ledger(LedgerFilter::default(), Page::first(1000)).await.unwrap()
 }
 
 /// The entries of a team.
-pub(super) fn of_team(team: &str) -> LedgerFilter {
+pub(crate) fn of_team(team: &str) -> LedgerFilter {
     LedgerFilter { team: Some(team.to_owned()), ..LedgerFilter::default() }
 }
 
-pub(super) async fn held(records: &Arc<dyn Records>) -> i64 {
+pub(crate) async fn held(records: &Arc<dyn Records>) -> i64 {
     records.held(TEAM).await.unwrap().micros()
 }
