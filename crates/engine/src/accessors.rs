@@ -129,6 +129,11 @@ impl Engine {
         self.0.flights.lock().get(id).cloned()
     }
 
+    /// Whether anybody waits for a generation that this process drives.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.0.flights.lock().values().any(|flight| flight.is_watched())
+    }
+
     /// The generation has nothing left to do.
     pub(crate) fn landed(&self, id: &str) {
         self.0.flights.lock().remove(id);

@@ -70,6 +70,11 @@ impl Flight {
         let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
     }
 
+    /// Whether anybody waits for its end, or for what comes before.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.ended.receiver_count() > 0 || self.state.receiver_count() > 0
+    }
+
     /// The first byte is about to go to a vendor; false where it was cancelled before.
     pub(crate) fn pass_gate(&self) -> bool {
         let order = (Ordering::AcqRel, Ordering::Acquire);

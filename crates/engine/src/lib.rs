@@ -152,6 +152,8 @@ struct Inner {
     bell: webhooks::Bell,
     tasks: TaskTracker,
     stop: CancellationToken,
+    /// Nothing goes on in this process any more.
+    halt: CancellationToken,
 }
 
 impl Engine {
@@ -192,6 +194,7 @@ impl Engine {
             bell: webhooks::Bell::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
+            halt: CancellationToken::new(),
             parts,
         };
         let engine = Self(Arc::new(inner), Handle::current());
@@ -228,7 +231,8 @@ impl Engine {
         self.0.stop.cancel();
     }
 
-    /// Stops what only waits for time to pass and lets running work end, for at most `grace`.
+    /// Stops what only waits for time to pass and lets running work end, and what somebody waits for in a vendor's
+    /// queue, for at most `grace`. Who still waits then is told how it stands.
     pub async fn close(&self, grace: Duration) {
         self.stop();
         self.0.tasks.close();
@@ -241,6 +245,12 @@ impl Engine {
             }
         }
         self.say_over().await;
+        self.0.halt.cancel();
+    }
+
+    /// Returns when nothing goes on in this process any more.
+    pub async fn halted(&self) {
+        self.0.halt.cancelled().await;
     }
 
     /// Who can be asked.

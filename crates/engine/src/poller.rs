@@ -44,6 +44,8 @@ const FIRST_REST: Duration = Duration::from_secs(2);
 const LOOKS_PER_AGE: u32 = 20;
 /// When every place for a look is taken.
 const CROWDED: Duration = Duration::from_millis(100);
+/// How often it is looked, while the engine stops, whether anybody still waits.
+const GLANCE: Duration = Duration::from_millis(100);
 /// A job that has not ended by then never ends.
 const GIVE_UP: Duration = Duration::from_secs(24 * 3600);
 
@@ -144,11 +146,12 @@ impl Poller {
     }
 }
 
-/// Looks at whatever is due, until the engine stops.
+/// Looks at whatever is due, until the engine stops and nobody waits: a caller whose picture is in a vendor's
+/// queue shall have it, if it comes in time.
 pub(crate) async fn poll(engine: Engine) {
     loop {
         let now = engine.clock().now();
-        let (due, next) = engine.poller().take(now);
+        let (due, mut next) = engine.poller().take(now);
         for Due { at, what } in due {
             match what {
                 What::Deadline(journey) => {
@@ -160,6 +163,14 @@ pub(crate) async fn poll(engine: Engine) {
                 What::Release(lease) => lease.release(),
             }
         }
+        let stopping = engine.is_stopping();
+        if stopping {
+            if !engine.is_waited_for() {
+                return;
+            }
+            let glance = now.plus(GLANCE);
+            next = Some(next.map_or(glance, |at| at.min(glance)));
+        }
         let sleep = async {
             match next {
                 Some(at) => engine.clock().sleep_until(at).await,
@@ -169,7 +180,8 @@ pub(crate) async fn poll(engine: Engine) {
         tokio::select! {
             () = engine.poller().sooner.notified() => {}
             () = sleep => {}
-            () = engine.stopping().cancelled() => return,
+            () = engine.stopping().cancelled(), if !stopping => {}
+            () = engine.halted() => return,
         }
     }
 }

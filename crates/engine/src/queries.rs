@@ -8,7 +8,7 @@ use provider::{Kind, Timestamp};
 use records::{Asset, Change, Generation, Page, Status, Usage};
 use tokio::sync::watch;
 
-use crate::{Code, Engine, Inline, Refusal, Request, Result};
+use crate::{Code, Engine, Inline, Refusal, Request, Result, flight::Flight};
 
 /// A generation after a wait.
 #[derive(Debug, Clone)]
@@ -52,7 +52,7 @@ impl Watch {
 }
 
 impl Engine {
-    /// Waits until the generation is final, or until `until`.
+    /// Waits until the generation is final, until `until`, or until the engine has come to its end.
     ///
     /// # Errors
     /// `not_found` for what is not this team's.
@@ -61,15 +61,23 @@ impl Engine {
             let generation = self.recorded(team, id).await?;
             return Ok(Done { generation, inline: Inline::default() });
         };
-        match until {
-            None => flight.ended().await,
-            Some(until) => tokio::select! {
-                biased;
-                () = flight.ended() => {}
-                () = self.clock().sleep_until(until) => {}
-            },
-        }
+        self.end_of(&flight, until).await;
         Ok(Done { generation: flight.now(), inline: flight.inline() })
+    }
+
+    pub(crate) async fn end_of(&self, flight: &Flight, until: Option<Timestamp>) {
+        let late = async {
+            match until {
+                Some(until) => self.clock().sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = flight.ended() => {}
+            () = late => {}
+            () = self.halted() => {}
+        }
     }
 
     /// One generation of the team.
@@ -132,7 +140,7 @@ impl Engine {
         }
         // The generation's own task writes the end: it goes on if this caller hangs up.
         flight.update(|_| {});
-        flight.ended().await;
+        self.end_of(&flight, None).await;
         Ok(flight.now())
     }
 

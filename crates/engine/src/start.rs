@@ -123,13 +123,10 @@ impl Engine {
                     // Without a word it waits in a vendor's queue.
                     told = told => told.ok().transpose()?,
                     () = self.clock().sleep_until(until) => None,
+                    () = self.halted() => None,
                 };
                 let Some(joined) = joined else {
-                    tokio::select! {
-                        biased;
-                        () = flight.ended() => {}
-                        () = self.clock().sleep_until(until) => {}
-                    }
+                    self.end_of(&flight, Some(until)).await;
                     let done = Done { generation: flight.now(), inline: flight.inline() };
                     return Ok((Started::new(id).keyed(ticket.as_ref()), done));
                 };

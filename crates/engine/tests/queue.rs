@@ -531,3 +531,55 @@ async fn erased(world: &World, id: &str) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
+
+/// Who waits for a job has it, if it comes in time; nobody else's job holds up the end.
+#[tokio::test]
+async fn an_engine_that_stops_looks_on_while_somebody_waits() {
+    for somebody in [true, false] {
+        let world = World::new().await;
+        let id = world.start(clip("a lighthouse")).await;
+        world.until(|| world.vendor.polls.load(Ordering::SeqCst) == 1).await;
+        let began = world.clock.now();
+        let close = world.engine.close(Duration::from_secs(3600));
+        let wait = async {
+            match somebody {
+                true => Some(world.engine.wait("team_a", &id, None).await.unwrap()),
+                false => None,
+            }
+        };
+        let (waited, ()) = world.fast(async { tokio::join!(biased; wait, close) }).await;
+        let took = world.clock.now().since(began);
+        let status = world.engine.generation("team_a", &id).await.unwrap().status;
+        match waited {
+            Some(done) => {
+                assert_eq!(
+                    (done.generation.status, status),
+                    (Status::Completed, Status::Completed)
+                );
+                assert!(took < Duration::from_secs(600), "{took:?}");
+            }
+            None => {
+                assert_eq!(status, Status::Running);
+                assert!(took < Duration::from_secs(2), "{took:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_waits_longer_than_an_engine_that_stops_is_told() {
+    let world = World::new().await;
+    let id = world.start(clip("a lighthouse")).await;
+    world.until(|| world.vendor.polls.load(Ordering::SeqCst) == 1).await;
+    *world.vendor.takes.lock() = Duration::from_secs(9999);
+    let close = world.engine.close(Duration::from_secs(1));
+    let wait = world.engine.wait("team_a", &id, None);
+    let far = Timestamp::from_millis(i64::MAX);
+    let make = Box::pin(world.engine.make(&world.caller, clip("in the last moment"), None, far));
+    let (waited, made, ()) = world.fast(async { tokio::join!(biased; wait, make, close) }).await;
+    assert_eq!(waited.unwrap().generation.status, Status::Running);
+    assert_eq!(made.unwrap().1.generation.status, Status::Running);
+    let world = world.kill_and_restart().await;
+    assert_eq!(world.end(&id).await.status, Status::Completed);
+    assert_eq!(world.vendor.jobs().len(), 2);
+}

@@ -1,10 +1,10 @@
 //! The caller's connection is a spectator: what was begun is finished and kept without it.
 
 use serde_json::{Value, json};
-use tests::{Vendor, micros, pictures, until};
+use tests::{Queue, Vendor, micros, pictures, quick_queue, until};
 use tokio::task::JoinSet;
 
-use crate::{house, image};
+use crate::{house, image, run};
 
 async fn slow() -> (Vendor, tests::Gateway) {
     let (vendor, gateway) = house(json!({})).await;
@@ -93,4 +93,34 @@ async fn a_gateway_that_is_told_to_end_finishes_what_nobody_waits_for() {
     let generation = &gateway.again(&team).generations().await[0];
     assert_eq!((&generation["id"], &generation["status"]), (&json!(id), &json!("completed")));
     assert_eq!(generation["attempts"].as_array().map(Vec::len), Some(1), "{generation}");
+}
+
+/// A caller whose picture is in a vendor's queue has it before the gateway ends, if there is time; otherwise
+/// it is told, and the picture comes after the next start.
+#[tokio::test]
+async fn who_waits_for_a_job_while_the_gateway_is_told_to_end_is_answered() {
+    for (grace, status) in [("60s", 200), ("1s", 504)] {
+        let queue = Queue::start(quick_queue()).await;
+        let span = if status == 200 { 2_000 } else { 6_000 };
+        queue.set(json!({ "image_latency_ms": { "min": span, "max": span } })).await;
+        let change = json!({ "server": { "shutdown_grace": grace } });
+        let config = queue.config_at(&queue.url(), json!({}), &change);
+        let mut gateway = run().gateway(&config).await;
+        let team = gateway.team("a").await;
+        let body = json!({ "model": "zsky/image", "prompt": "wait", "size": "256x256" });
+        let told_to_end = async {
+            until("a job", || async { (queue.jobs().await.len() == 1).then_some(()) }).await;
+            gateway.stop().await;
+        };
+        let asked = team.client.post("/v1/images/generations", &body);
+        let (answer, ()) = tokio::join!(asked, told_to_end);
+        assert_eq!(answer.status, status, "{grace}");
+        let told = answer.header("x-atelier-generation").map(str::to_owned);
+        gateway.start_again().await;
+        let team = gateway.again(&team);
+        let id = team.generations().await[0]["id"].as_str().expect("an id").to_owned();
+        assert_eq!(told.as_deref(), Some(&*id), "{grace}");
+        assert_eq!(team.ended(&id).await["status"], "completed");
+        assert_eq!(queue.jobs().await.len(), 1, "{grace}");
+    }
 }

@@ -47,6 +47,7 @@ async fn next(engine: &Engine, watch: &mut Watch) -> Option<Bytes> {
     tokio::select! {
         biased;
         state = watch.next() => Some(event(engine, &*state?)),
+        () = engine.halted() => None,
         () = clock.sleep_until(clock.now().plus(HEARTBEAT)) => {
             Some(Bytes::from_static(b": still here\n\n"))
         }
