@@ -17,6 +17,7 @@
 //! `OUT`, each with a `.json` beside it; only one of them where it is named.
 
 mod callers;
+mod disk;
 mod footprint;
 mod hits;
 mod nginx;
@@ -27,15 +28,7 @@ mod report;
 mod upstream;
 mod vendor_process;
 
-use std::{
-    env,
-    error::Error,
-    fs,
-    io::Write as _,
-    path::PathBuf,
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::{env, error::Error, fs, io::Write as _, path::PathBuf, process::ExitCode};
 
 use tempfile::TempDir;
 
@@ -91,10 +84,6 @@ fn setup() -> Result<Setup> {
     Ok(Setup { atelier: atelier.canonicalize()?, nginx, out, quick, part })
 }
 
-/// So long ext4 looks back for deleted files wherever it makes a new one, which costs a gateway that
-/// stores small answers more than all the rest: what an earlier run deleted shall be forgotten.
-const FORGOTTEN: Duration = Duration::from_secs(40);
-
 async fn run(setup: &Setup) -> Result<()> {
     fs::create_dir_all(&setup.out)?;
     let mut folders = Vec::new();
@@ -111,11 +100,7 @@ async fn run(setup: &Setup) -> Result<()> {
 }
 
 async fn proxies(setup: &Setup, folders: &mut Vec<TempDir>) -> Result<()> {
-    let begun = Instant::now();
     let footprint = footprint::measure(setup, folders).await?;
-    if !setup.quick {
-        tokio::time::sleep(FORGOTTEN.saturating_sub(begun.elapsed())).await;
-    }
     let mut cells = Vec::new();
     for durability in ["process", "full"] {
         cells.extend(proxy::measure(setup, durability, folders).await?);

@@ -15,6 +15,7 @@ use tests::{Gateway, Run, Team, config_at, micros};
 use crate::{
     Result, Setup,
     callers::{Seen, Target, ask},
+    disk,
     nginx::Nginx,
     process, say,
     upstream::{GATEWAYS_KEY, NGINX_KEY, Upstream},
@@ -83,6 +84,9 @@ pub(crate) async fn measure(
         // Commits that wait for the disk make a run long; they cost little CPU.
         let turns = if durability == "full" { 2 } else { TURNS };
         let requests = if setup.quick { requests / 10 } else { requests };
+        if !setup.quick {
+            disk::settle(gateway.folder()).await?;
+        }
         stage.make_folders(requests * 2).await?;
         for parallel in PARALLEL {
             let cell = stage.measure(durability, answer, parallel, requests, turns).await?;
