@@ -7,6 +7,7 @@
 #   tests/bench/run.sh          figures (some minutes; leave the machine alone meanwhile)
 #   tests/bench/run.sh quick    a tenth of the work, to see that it runs
 #   tests/bench/run.sh queue    only the last (about 5 minutes); or proxy, or hits; goes with quick
+#   tests/bench/run.sh proxy "only=process 1.5 MB"   one size of answers beside nginx, or "only=full" for three
 set -eu
 cd "$(dirname "$0")/../.."
 

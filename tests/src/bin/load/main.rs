@@ -13,13 +13,14 @@
 //!
 //! And what an answer from the cache costs: see [`hits`].
 //!
-//! `load ATELIER NGINX OUT [quick] [proxy | hits | queue]` writes `proxy.md`, `hits.md` and `queue.md` into
-//! `OUT`, each with a `.json` beside it; only one of them where it is named.
+//! `load ATELIER NGINX OUT [quick] [proxy | hits | queue] [only=SIZE]` writes `proxy.md`, `hits.md` and `queue.md`
+//! into `OUT`, each with a `.json` beside it; only one of them where it is named. `only=process 2 kB` leaves the
+//! other sizes of answers out.
 
 mod callers;
-mod disk;
 mod footprint;
 mod hits;
+mod machine;
 mod nginx;
 mod process;
 mod proxy;
@@ -45,11 +46,18 @@ struct Setup {
     quick: bool,
     /// The one part that is wanted; none where all are.
     part: Option<String>,
+    /// The sizes of the part beside nginx that are wanted, as `process 2 kB`; none where all are.
+    only: Option<String>,
 }
 
 impl Setup {
     fn wants(&self, part: &str) -> bool {
         self.part.as_deref().is_none_or(|wanted| wanted == part)
+    }
+
+    fn wants_size(&self, durability: &str, answer: &str) -> bool {
+        let name = format!("{durability} {answer}");
+        self.only.as_deref().is_none_or(|wanted| name.contains(wanted))
     }
 }
 
@@ -70,18 +78,19 @@ fn main() -> ExitCode {
 
 fn setup() -> Result<Setup> {
     let mut arguments = env::args_os().skip(1).map(PathBuf::from);
-    let usage = "usage: load ATELIER NGINX OUT [quick] [proxy | hits | queue]";
+    let usage = "usage: load ATELIER NGINX OUT [quick] [proxy | hits | queue] [only=SIZE]";
     let mut next = || arguments.next().ok_or(usage);
     let (atelier, nginx, out) = (next()?, next()?, next()?);
-    let (mut quick, mut part) = (false, None);
+    let (mut quick, mut part, mut only) = (false, None, None);
     for word in arguments {
         match word.to_str() {
             Some("quick") => quick = true,
             Some(name @ ("proxy" | "hits" | "queue")) => part = Some(name.to_owned()),
-            _ => return Err(usage.into()),
+            Some(word) => only = Some(word.strip_prefix("only=").ok_or(usage)?.to_owned()),
+            None => return Err(usage.into()),
         }
     }
-    Ok(Setup { atelier: atelier.canonicalize()?, nginx, out, quick, part })
+    Ok(Setup { atelier: atelier.canonicalize()?, nginx, out, quick, part, only })
 }
 
 async fn run(setup: &Setup) -> Result<()> {

@@ -15,7 +15,7 @@ use tests::{Gateway, Run, Team, config_at, micros};
 use crate::{
     Result, Setup,
     callers::{Seen, Target, ask},
-    disk,
+    machine,
     nginx::Nginx,
     process, say,
     upstream::{GATEWAYS_KEY, NGINX_KEY, Upstream},
@@ -73,7 +73,8 @@ pub(crate) async fn measure(
     folders: &mut Vec<TempDir>,
 ) -> Result<Vec<Cell>> {
     let mut cells = Vec::new();
-    for (answer, bytes, requests) in SIZES {
+    let wanted = SIZES.into_iter().filter(|(answer, ..)| setup.wants_size(durability, answer));
+    for (answer, bytes, requests) in wanted {
         // A vendor, a gateway and a folder of their own, so that what one size left costs the next nothing.
         let upstream = Upstream::start(setup).await?;
         upstream.set(json!({ "picture_bytes": bytes })).await?;
@@ -85,7 +86,7 @@ pub(crate) async fn measure(
         let turns = if durability == "full" { 2 } else { TURNS };
         let requests = if setup.quick { requests / 10 } else { requests };
         if !setup.quick {
-            disk::settle(gateway.folder()).await?;
+            machine::settle(gateway.folder()).await?;
         }
         stage.make_folders(requests * 2).await?;
         for parallel in PARALLEL {
@@ -176,7 +177,9 @@ impl Stage<'_> {
         let before = (process::cpu(&self.nginx.pids)?, process::cpu(&gateways)?);
         let mut seen = (Seen::default(), Seen::default());
         for _ in 0..turns {
+            machine::warm()?;
             seen.0.add(ask(&nginx, requests * NGINX_FACTOR, parallel).await?);
+            machine::warm()?;
             let asked = ask(&gateway, requests, parallel).await;
             seen.1.add(asked.map_err(|error| explained(&error, &self.gateway.logged()))?);
         }

@@ -32,7 +32,8 @@ fn markdown(setup: &Setup, footprint: &Footprint, cells: &[Cell]) -> Result<Stri
         text,
         "CPU time per request as the kernel accounts it to each proxy's processes, on {cores} cores \
          shared with the upstream and the callers. The gateway authenticates, quotes, books and \
-         stores every picture; nginx passes it on. Every prompt and every picture is another.\n"
+         stores every picture; nginx passes it on. Every prompt and every picture is another. Before each \
+         turn memory is touched that the machine then has ready.\n"
     )?;
     text += "| durability | answer | at once | nginx µs | Atelier µs | ratio | \
              nginx req/s | Atelier req/s | nginx p50 ms | Atelier p50 ms |\n\
